@@ -1,0 +1,107 @@
+"""Where things are: the project's folders and the list of assignments in course.toml."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+
+class CourseError(Exception):
+    """Something an instructor can mend; the message says how. Commands exit with status 2."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may use in the sandbox.
+
+    Attributes:
+        cell_cpu_seconds: CPU time of one notebook cell.
+        test_cpu_seconds: CPU time of one hidden test.
+        memory_mb: data segment of one process, in MiB.
+        processes: processes and threads at one time.
+        output_kb: text and images kept of one cell, in KiB.
+    """
+
+    cell_cpu_seconds: int = 30
+    test_cpu_seconds: int = 30
+    memory_mb: int = 4096
+    processes: int = 64
+    output_kb: int = 256
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One entry of course.toml; `root` is the project's folder."""
+
+    root: Path
+    name: str
+    notebook: str
+    title: str
+    section: str
+    release: datetime
+    due: datetime
+    minutes: int
+    limits: Limits
+
+    @property
+    def solution(self) -> Path:
+        return self.root / "solutions" / self.name / f"{self.notebook}.py"
+
+    @property
+    def source(self) -> Path:
+        """The instructor's notebook, made by `course build`."""
+        return self.root / "build" / "source" / self.name / f"{self.notebook}.ipynb"
+
+    @property
+    def released(self) -> Path:
+        return self.root / "assignments" / self.name / f"{self.notebook}.ipynb"
+
+    @property
+    def suite(self) -> Path:
+        return self.root / "autograder" / "suites" / f"test_{self.name}.py"
+
+    @property
+    def zoo(self) -> Path:
+        return self.root / "autograder" / "zoo" / self.name
+
+
+def project_root() -> Path:
+    """The folder with course.toml: above the current one, or where this package lives."""
+    here = Path.cwd()
+    for folder in (here, *here.parents, *Path(__file__).resolve().parents):
+        if (folder / "course.toml").is_file():
+            return folder
+    raise CourseError("There is no course.toml here or above. Run this inside the project.")
+
+
+@cache
+def assignments(root: Path | None = None) -> tuple[Assignment, ...]:
+    """The assignments of course.toml, in order."""
+    root = root or project_root()
+    table = tomllib.loads((root / "course.toml").read_text("utf-8"))
+    known = {field.name for field in fields(Limits)}
+    result = []
+    for entry in table["assignment"]:
+        limits = {**table.get("limits", {}), **entry.pop("limits", {})}
+        if unknown := set(limits) - known:
+            raise CourseError(f"course.toml: unknown limit {sorted(unknown)[0]!r}.")
+        result.append(Assignment(root=root, limits=Limits(**limits), **entry))
+    return tuple(result)
+
+
+def find_assignment(name: str) -> Assignment:
+    """The assignment called `name`, or a CourseError that lists the names."""
+    for assignment in assignments():
+        if assignment.name == name:
+            return assignment
+    names = ", ".join(assignment.name for assignment in assignments())
+    raise CourseError(f"There is no assignment {name!r}. course.toml lists: {names}.")
+
+
+def course_dir(option: Path | None = None) -> Path:
+    """The folder with a class's data: --course, or COURSE_DIR, or ./course."""
+    return (option or Path(os.environ.get("COURSE_DIR", "course"))).resolve()
