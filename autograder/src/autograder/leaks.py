@@ -1,0 +1,124 @@
+"""What must not be in a released notebook: solutions, model answers, hidden tests, outputs, paths."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nbformat import NotebookNode
+
+from autograder import cells
+from autograder.config import Assignment
+
+CODE_RUN = 20  # so many equal tokens in a row are a leak (all of them, where a solution has fewer)
+SHORTEST = 6  # shorter solutions, like `return a + b`, cannot be told from ordinary code
+PROSE_RUN = 8  # so many equal words in a row are a leak of a model answer
+TOKEN = re.compile(r"\w+|[^\w\s]")
+ABSOLUTE_PATH = re.compile(
+    r"(?<![\w.:/])/(?:home|root|Users|tmp|work|mnt|opt|srv)/\w+|\b[A-Z]:\\\w"
+)
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A text that may not be released, as tokens."""
+
+    what: str
+    tokens: tuple[str, ...]
+    run: int
+
+    @property
+    def windows(self) -> frozenset[tuple[str, ...]]:
+        size = min(self.run, len(self.tokens))
+        return frozenset(
+            self.tokens[start : start + size] for start in range(len(self.tokens) - size + 1)
+        )
+
+
+def leaks(assignment: Assignment, source: NotebookNode, released: str) -> list[str]:
+    """Every leak in the text of a released notebook, as `file:line: what`."""
+    notebook = json.loads(released)
+    found = []
+    secrets = list(_secrets(assignment, source))
+    for cell in notebook["cells"]:
+        text = "".join(cell["source"])
+        for line, what in [*_leaks_of_text(text, secrets), *_paths(text)]:
+            found.append((_line_in_file(released, cell["id"], line), what))
+        if cell.get("outputs") or cell.get("execution_count"):
+            found.append(
+                (_line_in_file(released, cell["id"], ""), "an output was left in the cell")
+            )
+    where = assignment.released.relative_to(assignment.root)
+    return [f"{where}:{line}: {what}" for line, what in sorted(set(found))] + [
+        problem
+        for name in (assignment.notebook, f"widgets_{assignment.notebook}")
+        for problem in _leaks_of_shared(assignment, name, secrets)
+    ]
+
+
+def _leaks_of_shared(assignment: Assignment, name: str, secrets: list[Secret]) -> Iterator[str]:
+    """The visible checks and widgets of this notebook, which ship to students too."""
+    folder = assignment.root / "shared" / "sft2rl"
+    path = folder / ("checks" if name == assignment.notebook else "") / f"{name}.py"
+    if not path.is_file():
+        return
+    text = path.read_text("utf-8")
+    for line, what in _leaks_of_text(text, secrets):
+        number = text.splitlines().index(line) + 1
+        yield f"{path.relative_to(assignment.root)}:{number}: {what}"
+
+
+def _secrets(assignment: Assignment, source: NotebookNode) -> Iterator[Secret]:
+    for cell in source.cells:
+        name = cells.grade_id(cell)
+        if cells.is_written(cell):
+            tokens = tuple(TOKEN.findall(cell.source))
+            yield Secret(f"the model answer or rubric of {name}", tokens, PROSE_RUN)
+        elif cells.is_solution(cell):
+            for region in solution_regions(cell.source):
+                tokens = tuple(TOKEN.findall(_without_comments(region)))
+                if len(tokens) >= SHORTEST:
+                    yield Secret(f"the solution of {name}", tokens, CODE_RUN)
+    if assignment.suite.is_file():
+        tokens = tuple(TOKEN.findall(assignment.suite.read_text("utf-8")))
+        yield Secret("the hidden suite", tokens, CODE_RUN)
+
+
+def solution_regions(source: str) -> Iterator[str]:
+    """The text between the solution markers of a cell."""
+    for match in re.finditer(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", source, re.DOTALL):
+        yield match.group(1)
+
+
+def _without_comments(code: str) -> str:
+    return re.sub(r"(?m)#.*$", "", code)
+
+
+def _leaks_of_text(text: str, secrets: list[Secret]) -> Iterator[tuple[str, str]]:
+    """The first line and the name of each secret in a text."""
+    lines = text.splitlines()
+    tokens = [(token, line) for line in lines for token in TOKEN.findall(line)]
+    words = tuple(token for token, _ in tokens)
+    for secret in secrets:
+        windows = secret.windows
+        size = min(secret.run, len(secret.tokens))
+        for start in range(len(words) - size + 1):
+            if size and words[start : start + size] in windows:
+                yield tokens[start][1], f"{secret.what}: {tokens[start][1].strip()}"
+                break
+
+
+def _paths(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        if match := ABSOLUTE_PATH.search(line):
+            yield line, f"an absolute path: {match.group()}"
+
+
+def _line_in_file(released: str, cell_id: str, line: str) -> int:
+    """Where a line of a cell stands in the notebook's file; it follows the cell's id."""
+    rows = released.splitlines()
+    start = next(i for i, row in enumerate(rows) if row.strip().startswith(f'"id": "{cell_id}"'))
+    quoted = json.dumps(line, ensure_ascii=False)[1:-1]
+    return next((i + 1 for i in range(start, len(rows)) if quoted in rows[i]), start + 1)
