@@ -1,0 +1,162 @@
+"""Visible checks of the notebook on rotary positions: hand-made numbers and properties."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from sft2rl.checks import close, fail, passed
+
+F64 = torch.float64
+
+
+def sinusoidal_pe(fn):
+    """Four positions at width 4, one row at width 6, and the dot product of two rows."""
+    angles = torch.tensor([[0.0, 0.0], [1.0, 0.01], [2.0, 0.02], [3.0, 0.03]], dtype=F64)
+    sin, cos = angles.sin(), angles.cos()
+    want = torch.stack([sin[:, 0], cos[:, 0], sin[:, 1], cos[:, 1]], dim=-1)
+    later = angles + torch.tensor([1.0, 0.01], dtype=F64)
+    doubled = angles * torch.tensor([1.0, 0.01], dtype=F64)
+    close(
+        fn(4, 4),
+        want,
+        "sinusoidal_pe(4, 4)",
+        mistakes={
+            "put all sines first and all cosines after them": torch.cat([sin, cos], -1),
+            "swap sine and cosine": _alternate(cos, sin),
+            "count positions from 1": _alternate(later.sin(), later.cos()),
+            "multiply arange(0, d, 2) by 2 again": _alternate(doubled.sin(), doubled.cos()),
+        },
+    )
+    row = fn(2, 6)[1]
+    frequencies = [10_000 ** (-2 * i / 6) for i in range(3)]
+    numbers = [f(w) for w in frequencies for f in (math.sin, math.cos)]
+    close(row, torch.tensor(numbers, dtype=F64), "sinusoidal_pe(2, 6)[1], three pairs")
+    table = fn(60, 10)
+    close(table[7] @ table[12], table[47] @ table[52], "rows 7 and 12 against rows 47 and 52")
+    passed("sinusoidal_pe")
+
+
+def rope_angles(fn):
+    """Three positions at width 4, a second base, and one far position."""
+    want = torch.tensor([[0.0, 0.0], [1.0, 0.01], [2.0, 0.02]], dtype=F64)
+    close(
+        fn(3, 4),
+        want,
+        "rope_angles(3, 4)",
+        mistakes={
+            "count positions from 1": want + want[1],
+            "raise the base to +2i/d_head instead of -2i/d_head": torch.tensor(
+                [[0.0, 0.0], [1.0, 100.0], [2.0, 200.0]], dtype=F64
+            ),
+            "multiply arange(0, d_head, 2) by 2 again": want * want[1],
+            "forget the 2 of 2i/d_head": torch.tensor(
+                [[0.0, 0.0], [1.0, 0.1], [2.0, 0.2]], dtype=F64
+            ),
+        },
+    )
+    want = torch.tensor([[0.0] * 3, [1.0, 64 ** (-1 / 3), 64 ** (-2 / 3)]], dtype=F64)
+    close(fn(2, 6, 64.0), want, "rope_angles(2, 6, base=64): frequencies 1, 1/4, 1/16")
+    passed("rope_angles")
+
+
+def apply_rope(fn):
+    """Right angles by hand, length, position 0, dtype, heads, and the gradient's existence."""
+    x = torch.tensor([[3.0, 1.0, 2.0, 5.0], [3.0, 1.0, 2.0, 5.0]], dtype=F64)
+    before = x.clone()
+    angles = torch.tensor([[0.0, 0.0], [math.pi / 2, 0.0]], dtype=F64)
+    close(
+        fn(x, angles),
+        torch.tensor([[3.0, 1.0, 2.0, 5.0], [-1.0, 3.0, 2.0, 5.0]], dtype=F64),
+        "row 0 is not turned, row 1 turns pair 0 by a right angle",
+        mistakes={
+            "turn clockwise": torch.tensor([[3.0, 1, 2, 5], [1, -3, 2, 5]], dtype=F64),
+            "pair column i with column i + d_head/2 (half-split layout)": torch.tensor(
+                [[3.0, 1, 2, 5], [-2, 1, 3, 5]], dtype=F64
+            ),
+            "put all first coordinates before all second ones": torch.tensor(
+                [[3.0, 2, 1, 5], [-1, 2, 3, 5]], dtype=F64
+            ),
+            "use the new x_2i where the formula needs the old one": torch.tensor(
+                [[3.0, 1, 2, 5], [-1, -1, 2, 5]], dtype=F64
+            ),
+        },
+    )
+    if not torch.equal(x, before):
+        fail("apply_rope changed its argument x: build a new tensor instead.")
+
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(2, 3, 3, 6, dtype=F64, generator=generator)
+    angles = torch.rand(3, 3, dtype=F64, generator=generator) * 6
+    got = fn(x, angles)
+    close(got.norm(dim=-1), x.norm(dim=-1), "a rotation keeps the length of every vector")
+    close(got[1, 2], fn(x[1, 2], angles), "batch 1, head 2 of [2, 3, 3, 6], turned on its own")
+    per_row = torch.stack([angles, angles + 1])[:, None]
+    close(
+        fn(x, per_row)[1],
+        fn(x[1], angles + 1),
+        "angles [batch, 1, L, d_head/2], second row of the batch",
+    )
+    for dtype in (torch.float32, torch.bfloat16):
+        if fn(x.to(dtype), angles).dtype != dtype:
+            fail(f"For x in {dtype} the result must be in {dtype}, though the angles are float64.")
+    if not fn(x.requires_grad_(), angles).requires_grad:
+        fail("The result has lost its graph: stay with torch operations, without detach or numpy.")
+    passed("apply_rope")
+
+
+def rope_scores(fn):
+    """One pair turned by whole radians, equal positions, a common shift, more keys than queries."""
+    q = torch.tensor([[1.0, 0.0]], dtype=F64)
+    k = torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=F64)
+    m, n = torch.tensor([4]), torch.tensor([2, 9])
+    close(
+        fn(q, k, m, n),
+        torch.tensor([[math.sin(2.0), math.cos(5.0)]], dtype=F64),
+        "q = (1, 0) at position 4; keys (0, 1) at 2 and (1, 0) at 9",
+        mistakes={
+            "use the distance |m - n| without its sign": torch.tensor(
+                [[-math.sin(2.0), math.cos(5.0)]], dtype=F64
+            ),
+            "turn the queries only": torch.tensor([[math.sin(4.0), math.cos(4.0)]], dtype=F64),
+            "turn the keys only": torch.tensor([[-math.sin(2.0), math.cos(9.0)]], dtype=F64),
+            "divide by sqrt(d_head)": torch.tensor(
+                [[math.sin(2.0) / math.sqrt(2), math.cos(5.0) / math.sqrt(2)]], dtype=F64
+            ),
+        },
+    )
+    generator = torch.Generator().manual_seed(4)
+    q = torch.randn(2, 3, 2, 6, dtype=F64, generator=generator)
+    k = torch.randn(2, 3, 4, 6, dtype=F64, generator=generator)
+    same = fn(q, k, torch.tensor([8, 8]), torch.tensor([8, 8, 8, 8]))
+    close(same, q @ k.transpose(-2, -1), "all positions equal: the plain dot products")
+    m, n = torch.tensor([5, 3]), torch.tensor([0, 7, 2, 2])
+    close(fn(q, k, m + 1000, n + 1000), fn(q, k, m, n), "all positions shifted by 1000")
+    passed("rope_scores")
+
+
+def half_to_interleaved(fn):
+    """Two heads of width 6 with numbered rows, the same as a bias, and an unchanged argument."""
+    rows = torch.arange(12, dtype=F64)
+    w = torch.stack([rows, rows + 100], dim=-1)
+    before = w.clone()
+    order = [0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11]
+    inverse = [0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11]
+    across = [0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11]
+    opposite = "apply the opposite permutation, from interleaved to half-split"
+    mixed = "reorder the whole matrix as if it were one head"
+    close(
+        fn(w, 2),
+        w[order],
+        "two heads of width 6; the first column is the old row number",
+        mistakes={opposite: w[inverse], mixed: w[across]},
+    )
+    if not torch.equal(w, before):
+        fail("half_to_interleaved changed its argument w: build a new tensor instead.")
+    close(fn(rows, 2), rows[order], "the bias of the same projection, one-dimensional")
+    passed("half_to_interleaved")
+
+
+def _alternate(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    return torch.stack([first, second], dim=-1).flatten(-2)
