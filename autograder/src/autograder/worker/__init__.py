@@ -1,0 +1,1 @@
+"""What runs inside the sandbox. Nothing here is secret, and nothing here imports `autograder`."""

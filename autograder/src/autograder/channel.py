@@ -1,0 +1,172 @@
+"""The grader's end of the protocol: one request at a time, call-backs answered on the way."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from autograder.sandbox import Sandbox
+from autograder.worker import wire
+
+MAX_CALLBACK_DEPTH = 2
+MAX_CALLBACKS = 500_000  # in one request
+# A reply that takes this much longer than its CPU limit allows comes from code that sleeps.
+WALL_FACTOR, WALL_EXTRA = 10, 30
+
+Reply = tuple[dict[str, Any], wire.Decoder]
+
+
+class ChannelBroken(Exception):
+    """The sandbox can no longer be used; `code` is the incident."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class ForkEnded(Exception):
+    """The fork of this test ended before it answered; `status` is its exit code or -signal."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Channel:
+    """Requests to one sandbox.
+
+    Attributes:
+        functions: call-backs of the grader that were handed over, by number.
+        forks: the nonces of the forks that are open, innermost last.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.functions: list[Callable[..., Any]] = []
+        self.forks: list[str] = []
+        self._depth = 0
+
+    def request(
+        self, op: str, patience: float, encoder: wire.Encoder | None = None, **fields: Any
+    ) -> Reply:
+        """Send a request and wait for its reply, which may take `patience` CPU seconds.
+
+        Raises:
+            ChannelBroken: the sandbox is gone, broke the protocol or took too long.
+            ForkEnded: the current fork ended instead of answering.
+        """
+        nonce = secrets.token_hex(8)
+        deadline = time.monotonic() + WALL_FACTOR * patience + WALL_EXTRA
+        header = {"op": op, "nonce": nonce, **fields}
+        try:
+            wire.send(self.sandbox.sock, header, encoder.blobs if encoder else [])
+            return self._wait(nonce, deadline)
+        except (EOFError, ConnectionError) as error:
+            raise ChannelBroken("memory" if self.sandbox.ended else "crash") from error
+        except TimeoutError as error:
+            raise ChannelBroken("no-answer") from error
+        except wire.WireError as error:
+            raise ChannelBroken("protocol") from error
+
+    def fork(self, cpu_seconds: float) -> bool:
+        """Enter a fork of the sandboxed process; False if it cannot be forked."""
+        nonce = secrets.token_hex(8)
+        self.forks.append(nonce)
+        header = {"op": "fork", "nonce": nonce, "cpu_seconds": cpu_seconds}
+        try:
+            wire.send(self.sandbox.sock, header, [])
+            answer, _ = wire.receive(self.sandbox.sock, time.monotonic() + WALL_EXTRA)
+        except (OSError, EOFError, wire.WireError) as error:
+            raise ChannelBroken("crash") from error
+        forked = answer.get("nonce") == nonce and answer.get("forked") is True
+        if not forked:
+            self.forks.pop()
+        return forked
+
+    def leave(self) -> None:
+        """End the current fork and return to its parent."""
+        try:
+            self.request("end", 1)
+        except ForkEnded:
+            return
+        raise ChannelBroken("protocol")
+
+    def _wait(self, nonce: str, deadline: float) -> Reply:
+        for _ in range(MAX_CALLBACKS):
+            header, blobs = wire.receive(self.sandbox.sock, deadline)
+            decoder = wire.Decoder(blobs, {"o": _object})
+            if header.get("nonce") == nonce:
+                return header, decoder
+            if "callback" in header:
+                self._answer(header, decoder)
+            elif self.forks and header.get("nonce") == self.forks[-1]:
+                self.forks.pop()
+                raise ForkEnded(_status(header.get("ended")))
+            else:
+                raise wire.WireError("unexpected frame")
+        raise ChannelBroken("too-many-callbacks")
+
+    def _answer(self, header: dict[str, Any], decoder: wire.Decoder) -> None:
+        """Run the call-back that the sandbox asked for and send its value."""
+        number = header["callback"]
+        if type(number) is not int or not 0 <= number < len(self.functions):
+            raise wire.WireError("no such call-back")
+        if self._depth >= MAX_CALLBACK_DEPTH:
+            raise wire.WireError("call-backs nested too deeply")
+        call = decoder.decode(header.get("value"))
+        if not (isinstance(call, tuple) and len(call) == 2 and isinstance(call[1], dict)):
+            raise wire.WireError("malformed call-back")
+        self._depth += 1
+        forks = list(self.forks)
+        try:
+            value = self.functions[number](*call[0], **call[1])
+        except (ForkEnded, ChannelBroken, wire.WireError):
+            raise
+        except Exception as error:
+            if self.forks != forks:
+                raise  # a nested call ended the process; there is nobody to answer
+            # Bad arguments of the student's: the call-back raises in the sandbox too.
+            kind = type(error).__name__ if type(error).__module__ == "builtins" else "ValueError"
+            wire.send(self.sandbox.sock, {"op": "return", "nonce": "", "raise": kind}, [])
+            return
+        finally:
+            self._depth -= 1
+        encoder = wire.Encoder(self.special)
+        tree = encoder.encode(value)
+        header = {"op": "return", "nonce": "", "value": tree}
+        wire.send(self.sandbox.sock, header, encoder.blobs)
+
+    def special(self, value: Any) -> list[Any] | None:
+        """Values that only this side can name: objects in the sandbox, call-backs, seeds."""
+        if hasattr(value, "to_wire"):
+            return value.to_wire()
+        if type(value).__name__ == "Generator" and hasattr(value, "initial_seed"):
+            return ["g", value.initial_seed() % 2**53]
+        if callable(value):
+            if value not in self.functions:
+                self.functions.append(value)
+            return ["c", self.functions.index(value)]
+        return None
+
+
+class ObjectRef:
+    """An object that stays in the sandbox."""
+
+    def __init__(self, number: int, kind: str) -> None:
+        self.number, self.kind = number, kind
+
+    def to_wire(self) -> list[Any]:
+        return ["o", self.number]
+
+
+def _object(rest: list[Any], decoder: wire.Decoder) -> ObjectRef:
+    number, kind = rest
+    if type(number) is not int or kind not in ("object", "iterator"):
+        raise wire.WireError("malformed object")
+    return ObjectRef(number, kind)
+
+
+def _status(value: Any) -> int:
+    return value if type(value) is int else 1

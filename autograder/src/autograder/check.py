@@ -1,0 +1,208 @@
+"""Proves an assignment's suite on its zoo: `course check`.
+
+The reference must get full marks and the stub none; every mutant must lose points in its own
+exercise, with a message that names its mistake; every rewrite must keep full marks; every test
+must fail on some mutant. All of it under several keys, since inputs must not decide who passes.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.config import Assignment, CourseError
+from autograder.reference import load_source
+from autograder.results import ExerciseResult, Result
+from autograder.scoring import Suite, exercise_points, with_suite
+from autograder.submission import Submission, graded_cells
+
+KEYS = (b"check-1", b"check-2", b"check-3")
+MIN_MUTANTS, MIN_REWRITES = 6, 3
+_SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION.*?### END SOLUTION[^\n]*", re.M | re.S)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One file of the zoo."""
+
+    exercise: str
+    kind: str  # "mutant" or "rewrite"
+    name: str
+    source: str
+    phrase: str
+
+    @classmethod
+    def load(cls, path: Path) -> Answer:
+        """Read `zoo/ASSIGNMENT/EXERCISE/KIND_NAME.py`."""
+        kind, _, name = path.stem.partition("_")
+        text = path.read_text("utf-8")
+        doc = ast.get_docstring(ast.parse(text)) or ""
+        found = re.search(r"^message:\s*(.+)$", doc, re.M)
+        if kind not in ("mutant", "rewrite") or not doc or (kind == "mutant" and not found):
+            raise CourseError(
+                f"{path}: name it mutant_*.py or rewrite_*.py, say in a docstring what it does, "
+                "and give a mutant a line `message: PHRASE`."
+            )
+        return cls(path.parent.name, kind, name, text, found[1].strip() if found else "")
+
+
+def load_zoo(assignment: Assignment) -> list[Answer]:
+    """The answers of an assignment, sorted."""
+    return [Answer.load(path) for path in sorted(assignment.zoo.glob("*/*.py"))]
+
+
+def check(
+    assignment: Assignment,
+    keys: Sequence[bytes] = KEYS,
+    exercise: str | None = None,
+    progress: Progress = lambda text: None,
+) -> dict[str, Any]:
+    """Score reference, stub and zoo under each key.
+
+    Returns:
+        {ID: {"points", "reference", "stub", "mutants": {name: score}, "rewrites": {name: score},
+        "messages": {mutant: text}, "problems": [text]}}: the worst score over the keys for what
+        must be full, the best for what must lose.
+    """
+    report: dict[str, Any] = {}
+    with_suite(
+        assignment, lambda suite: report.update(_Check(suite, keys, exercise, progress).run())
+    )
+    return report
+
+
+def problems(report: dict[str, Any]) -> list[str]:
+    """What is wrong, one sentence each; empty when the assignment is proved."""
+    return [f"{name}: {text}" for name, row in report.items() for text in row["problems"]]
+
+
+class _Check:
+    """One run of `check` on a collected suite."""
+
+    def __init__(
+        self, suite: Suite, keys: Sequence[bytes], exercise: str | None, progress: Progress
+    ) -> None:
+        self.suite, self.keys, self.progress = suite, keys, progress
+        notebook = load_source(suite.assignment)
+        self.points = exercise_points(notebook)
+        if exercise is not None:
+            if exercise not in self.points:
+                raise CourseError(f"{suite.assignment.name} has no exercise {exercise!r}.")
+            self.points = {exercise: self.points[exercise]}
+        self.cells = graded_cells(notebook)
+        self.zoo = [each for each in load_zoo(suite.assignment) if each.exercise in self.points]
+        self.killed: set[str] = set()
+
+    def run(self) -> dict[str, Any]:
+        report = {name: _row(points) for name, points in self.points.items()}
+        limits, preload = self.suite.assignment.limits, self.suite.preload
+        with Submission(self.cells, limits, preload) as base:
+            for incident in base.incidents:
+                self._complain(report, incident.exercise, f"the reference: {incident.detail}")
+            self._reference(base, report)
+            for name in self.points:
+                self.progress(name)
+                self._stub(base, name, report[name])
+                for answer in self.zoo:
+                    if answer.exercise == name:
+                        self._answer(base, answer, report[name])
+        self._count(report)
+        return report
+
+    def _reference(self, base: Submission, report: dict[str, Any]) -> None:
+        for key in self.keys:
+            result = self.suite.score(base, self.points, key)
+            for name, exercise in result.exercises.items():
+                row = report[name]
+                score = exercise.score if exercise.score is not None else 0.0
+                row["reference"] = min(row.get("reference", score), score)
+                if score < exercise.max_score:
+                    row["problems"].append(f"the reference loses: {_why(exercise, result)}")
+
+    def _stub(self, base: Submission, name: str, row: dict[str, Any]) -> None:
+        source = next(source for _, cell, source in self.cells if cell == name)
+        stub = _SOLUTION.sub(r"\1raise NotImplementedError()", source)
+        result = self._score(base, name, stub, self.keys[0])
+        row["stub"] = result.exercises[name].score
+        if row["stub"] != 0:
+            row["problems"].append(f"the stub scores {row['stub']}")
+
+    def _answer(self, base: Submission, answer: Answer, row: dict[str, Any]) -> None:
+        for key in self.keys:
+            result = self._score(base, answer.exercise, answer.source, key)
+            exercise = result.exercises[answer.exercise]
+            if exercise.score is None and not _by_rule(result):
+                row["problems"].append(f"{answer.kind} {answer.name}: {_why(exercise, result)}")
+                continue
+            if answer.kind == "rewrite":
+                self._rewrite(answer, exercise, result, row)
+            else:
+                self._mutant(answer, exercise, result, row)
+
+    def _rewrite(
+        self, answer: Answer, exercise: ExerciseResult, result: Result, row: dict[str, Any]
+    ) -> None:
+        score = exercise.score or 0.0
+        row["rewrites"][answer.name] = min(row["rewrites"].get(answer.name, score), score)
+        if score < exercise.max_score:
+            row["problems"].append(f"rewrite {answer.name} loses: {_why(exercise, result)}")
+
+    def _mutant(
+        self, answer: Answer, exercise: ExerciseResult, result: Result, row: dict[str, Any]
+    ) -> None:
+        failed = [test for test in exercise.tests if test.outcome == "failed"]
+        self.killed.update(test.name for test in failed)
+        text = " ".join([test.message for test in failed] + [i.detail for i in result.incidents])
+        score = exercise.score if exercise.score is not None else 0.0
+        row["mutants"][answer.name] = max(row["mutants"].get(answer.name, score), score)
+        row["messages"][answer.name] = text
+        if score >= exercise.max_score:
+            row["problems"].append(f"mutant {answer.name} keeps full marks")
+        elif answer.phrase.lower() not in text.lower():
+            row["problems"].append(
+                f"mutant {answer.name}: no message says {answer.phrase!r}, but: {text}"
+            )
+
+    def _score(self, base: Submission, name: str, source: str, key: bytes) -> Result:
+        """Score one exercise with its cell replaced, in a fork of the executed notebook."""
+        cells = [(i, cell, source if cell == name else old) for i, cell, old in self.cells]
+        with base.variant(cells, (name, source)) as variant:
+            return self.suite.score(variant, {name: self.points[name]}, key)
+
+    def _count(self, report: dict[str, Any]) -> None:
+        for name, row in report.items():
+            row["problems"] = list(dict.fromkeys(row["problems"]))
+            if len(row["mutants"]) < MIN_MUTANTS or len(row["rewrites"]) < MIN_REWRITES:
+                row["problems"].append(
+                    f"{len(row['mutants'])} mutants and {len(row['rewrites'])} rewrites; "
+                    f"at least {MIN_MUTANTS} and {MIN_REWRITES} are wanted"
+                )
+            for test in self.suite.tests:
+                if test.exercise == name and test.name not in self.killed:
+                    row["problems"].append(f"no mutant fails {test.name}: add one or delete it")
+        for test in self.suite.tests:
+            if test.exercise not in self.points and len(report) > 1:
+                raise CourseError(f"{test.name} scores {test.exercise!r}, which has no points.")
+
+    def _complain(self, report: dict[str, Any], name: str | None, text: str) -> None:
+        report[name if name in report else next(iter(report))]["problems"].append(text)
+
+
+def _row(points: float) -> dict[str, Any]:
+    return {"points": points, "mutants": {}, "rewrites": {}, "messages": {}, "problems": []}
+
+
+def _by_rule(result: Result) -> bool:
+    """Whether a missing score means manual review under a FORBIDDEN rule."""
+    return any(each.code == "forbidden" for each in result.incidents)
+
+
+def _why(exercise: ExerciseResult, result: Result) -> str:
+    failed = [f"{each.name}: {each.message}" for each in exercise.tests if each.outcome == "failed"]
+    return " | ".join(failed + [f"{each.code}: {each.detail}" for each in result.incidents])

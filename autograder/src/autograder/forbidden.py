@@ -1,0 +1,58 @@
+"""Finds uses of forbidden libraries and functions in a solution cell."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+
+def forbidden_uses(
+    source: str, notebook: Sequence[str], banned: Sequence[str]
+) -> Iterator[tuple[int, str]]:
+    """Yield (line, dotted name) for every use of a banned dotted name in `source`.
+
+    It is evidence for a reader, not proof: names that are built at run time are not found.
+
+    Args:
+        source: the solution cell.
+        notebook: all cells, whose imports give names their meaning.
+        banned: dotted names of modules or functions, such as "torch.optim".
+    """
+    aliases: dict[str, str] = {}
+    for each in notebook:
+        for node in ast.walk(_parse(each)):
+            aliases.update(_imported(node))
+    for node in ast.walk(_parse(source)):
+        names = [_dotted(node, aliases)] if isinstance(node, ast.Attribute | ast.Name) else []
+        names += _imported(node).values()
+        for name in names:
+            if any(name == ban or name.startswith(ban + ".") for ban in banned):
+                yield getattr(node, "lineno", 0), name
+
+
+def _parse(source: str) -> ast.AST:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module(body=[], type_ignores=[])
+
+
+def _imported(node: ast.AST) -> dict[str, str]:
+    if isinstance(node, ast.Import):
+        return {
+            alias.asname or alias.name.split(".")[0]: (
+                alias.name if alias.asname else alias.name.split(".")[0]
+            )
+            for alias in node.names
+        }
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    return {}
+
+
+def _dotted(node: ast.AST, aliases: dict[str, str]) -> str:
+    if isinstance(node, ast.Name):
+        return aliases.get(node.id, node.id)
+    if isinstance(node, ast.Attribute):
+        return f"{_dotted(node.value, aliases)}.{node.attr}"
+    return "?"

@@ -1,0 +1,30 @@
+"""The reference solution, imported from its jupytext script without plots and training."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from types import ModuleType
+
+import jupytext
+from nbformat import NotebookNode
+
+from autograder.config import Assignment, find_assignment
+from autograder.submission import graded_cells
+
+
+@cache
+def load_source(assignment: Assignment) -> NotebookNode:
+    """The instructor's notebook, read from solutions/."""
+    return jupytext.read(assignment.solution, fmt="py:percent")
+
+
+@cache
+def load_reference(name: str) -> ModuleType:
+    """A module with the reference solutions of an assignment: its setup and solution cells."""
+    assignment = find_assignment(name)
+    module = ModuleType(f"reference_{name}")
+    sys.modules[module.__name__] = module
+    for index, _, source in graded_cells(load_source(assignment)):
+        exec(compile(source, f"{assignment.solution}#cell{index}", "exec"), vars(module))
+    return module

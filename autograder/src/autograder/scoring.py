@@ -1,0 +1,355 @@
+"""Runs a hidden suite with pytest, in this process, against submissions in their sandboxes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+from nbformat import NotebookNode
+
+from autograder.channel import ChannelBroken
+from autograder.config import Assignment, CourseError
+from autograder.forbidden import forbidden_uses
+from autograder.outputs import clean_outputs
+from autograder.reference import load_reference
+from autograder.results import ExerciseResult, Incident, Result, TestResult
+from autograder.student import CheckFailed, Student, StudentFailed
+from autograder.submission import Submission, graded_cells
+from autograder.suite import Draw
+
+TIMEOUTS_PER_EXERCISE = 2
+
+
+@dataclass(frozen=True)
+class HiddenTest:
+    """One collected test of a suite."""
+
+    item: pytest.Function
+    exercise: str
+    weight: float
+    inplace: bool
+
+    @property
+    def name(self) -> str:
+        return self.item.name
+
+    @property
+    def tried(self) -> str:
+        """What the test tries: the first line of its docstring."""
+        return (inspect.getdoc(self.item.function) or "").split("\n")[0]
+
+
+@dataclass
+class Suite:
+    """A collected suite, ready to be run on many submissions; see `with_suite`."""
+
+    assignment: Assignment
+    tests: list[HiddenTest]
+    plugin: _Plugin
+
+    @property
+    def depends(self) -> dict[str, list[str]]:
+        return getattr(self.plugin.module, "DEPENDS", {})
+
+    @property
+    def forbidden(self) -> dict[str, list[str]]:
+        return getattr(self.plugin.module, "FORBIDDEN", {})
+
+    @property
+    def preload(self) -> tuple[str, ...]:
+        return tuple(getattr(self.plugin.module, "PRELOAD", ()))
+
+    def score(self, submission: Submission, points: dict[str, float], key: bytes) -> Result:
+        """Score the exercises in `points` on an executed submission."""
+        grading = _Grading(self, submission, points, key)
+        return grading.run()
+
+
+def with_suite(assignment: Assignment, work: Callable[[Suite], None]) -> None:
+    """Collect the suite of an assignment and call `work` with it inside the pytest session.
+
+    Raises:
+        CourseError: the suite does not import or has no tests.
+    """
+    plugin = _Plugin(assignment, work)
+    options = ["-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:faulthandler"]
+    options += ["-c", "/dev/null", "--rootdir", str(assignment.suite.parent)]
+    options += ["--import-mode=importlib", "--capture=no", "--noconftest"]
+    if not assignment.suite.is_file():
+        raise CourseError(f"{assignment.name} has no suite: write {assignment.suite}.")
+    pytest.main([*options, str(assignment.suite)], plugins=[plugin])
+    if plugin.failure is not None:
+        raise plugin.failure
+    if not plugin.worked:
+        raise CourseError(f"{assignment.suite} could not be collected: {plugin.trouble}")
+
+
+def score_notebook(
+    notebook: NotebookNode,
+    assignment: Assignment,
+    key: bytes,
+    exercises: Collection[str] | None = None,
+) -> Result:
+    """Execute a notebook (already rebuilt on its release) in a sandbox and score it.
+
+    Args:
+        notebook: what runs; its metadata is the release's.
+        assignment: whose suite scores it.
+        key: the course's secret; the hidden inputs follow from it.
+        exercises: score only these.
+    """
+    results: list[Result] = []
+
+    def work(suite: Suite) -> None:
+        points = {
+            name: value
+            for name, value in exercise_points(notebook).items()
+            if exercises is None or name in exercises
+        }
+        cells = graded_cells(notebook)
+        with Submission(cells, assignment.limits, suite.preload) as submission:
+            result = suite.score(submission, points, key)
+            result.manual = written_points(notebook)
+            result.outputs = {
+                index: clean_outputs(outputs) for index, outputs in submission.outputs.items()
+            }
+            results.append(result)
+
+    with_suite(assignment, work)
+    return results[0]
+
+
+def exercise_points(notebook: NotebookNode) -> dict[str, float]:
+    """Points by exercise, in the notebook's order, from the metadata of the test cells."""
+    points = {}
+    for cell in notebook.cells:
+        info = cell.metadata.get("nbgrader", {})
+        if info.get("grade") and not info.get("solution"):
+            points[info["grade_id"].removeprefix("test_")] = float(info["points"])
+    return points
+
+
+def written_points(notebook: NotebookNode) -> dict[str, float]:
+    """Points of the hand-graded answers by ID."""
+    return {
+        info["grade_id"]: float(info["points"])
+        for cell in notebook.cells
+        if (info := cell.metadata.get("nbgrader", {})).get("grade") and info.get("solution")
+    }
+
+
+@dataclass
+class _Grading:
+    """Scores one submission."""
+
+    suite: Suite
+    submission: Submission
+    points: dict[str, float]
+    key: bytes
+    incidents: list[Incident] = field(default_factory=list)
+    defined: frozenset[str] = frozenset()
+
+    def run(self) -> Result:
+        self.defined = self._defined()
+        exercises = {name: self._exercise(name, {}) for name in self.points}
+        self._forgive_dependencies(exercises)
+        self._look_for_forbidden(exercises)
+        incidents = [*self.submission.incidents, *self.incidents]
+        return Result("graded", exercises, incidents=list(dict.fromkeys(incidents)))
+
+    def _defined(self) -> frozenset[str]:
+        try:
+            reply, _ = self.submission.channel.request("names", 10, names=list(self.points))
+        except ChannelBroken:
+            self.submission.execute()
+            return frozenset(self.points)
+        return frozenset(reply.get("defined", []))
+
+    def _exercise(self, name: str, bindings: dict[str, Any]) -> ExerciseResult:
+        results, timeouts = [], 0
+        for test in self.suite.tests:
+            if test.exercise != name:
+                continue
+            if name not in self.defined:
+                results.append(_failed(test, _MISSING.format(name)))
+                continue
+            if timeouts >= TIMEOUTS_PER_EXERCISE:
+                results.append(_failed(test, "Not tried: two tests before it ran out of time."))
+                continue
+            try:
+                result, code = self._test(test, bindings)
+            except Exception as error:
+                self._note("suite-error", name, f"{test.name} raised {error!r}: mend the suite")
+                return ExerciseResult(None, self.points[name], results)
+            timeouts += code in ("test-timeout", "test-no-answer")
+            results.append(result)
+        if name not in self.defined:
+            self._note("missing-function", name, f"`{name}` is not defined after the notebook ran")
+        return _share(results, self.points[name])
+
+    def _test(self, test: HiddenTest, bindings: dict[str, Any]) -> tuple[TestResult, str]:
+        """Run one test in a fork; returns its result and the incident code, if any."""
+        draw = Draw(self.key, self.suite.assignment.name, test.exercise, test.name)
+        seconds = self.suite.assignment.limits.test_cpu_seconds
+        code, text = "", None
+        try:
+            with self.submission.fork(seconds):
+                student = Student(self.submission, seconds, draw.seed % 2**31, test.inplace)
+                if bindings:
+                    student.bind(bindings)
+                error = self.suite.plugin.run(test.item, student, draw)
+                if error is not None:
+                    raise error
+        except StudentFailed as error:
+            text, code = str(error), error.code
+        except CheckFailed as error:
+            text = str(error)
+        except ChannelBroken as error:
+            code = f"test-{error.code}"
+            text = _BROKEN.get(error.code, _BROKEN["crash"])
+        if code and code != "raised":
+            self._note(code, test.exercise, text or "")
+        if text is None:
+            return TestResult(test.name, "passed", test.weight), code
+        return _failed(test, text), code
+
+    def _forgive_dependencies(self, exercises: dict[str, ExerciseResult]) -> None:
+        """Score exercises again with the reference in the place of what they depend on."""
+        for name, result in exercises.items():
+            broken = [
+                each
+                for each in self._dependencies(name)
+                if each in exercises and _loses(exercises[each])
+            ]
+            if not broken or not _loses(result) or name not in self.defined:
+                continue
+            module = load_reference(self.suite.assignment.name)
+            bindings = {each: getattr(module, each) for each in broken}
+            if any(isinstance(function, type) for function in bindings.values()):
+                continue
+            again = self._exercise(name, bindings)
+            if (again.score or 0) > (result.score or 0):
+                exercises[name] = again
+                listed = ", ".join(broken)
+                self._note("dependency", name, f"scored with the reference for {listed}")
+
+    def _dependencies(self, name: str) -> list[str]:
+        found: list[str] = []
+        todo = [name]
+        while todo:
+            for each in self.suite.depends.get(todo.pop(), []):
+                if each not in found:
+                    found.append(each)
+                    todo.append(each)
+        return found
+
+    def _look_for_forbidden(self, exercises: dict[str, ExerciseResult]) -> None:
+        sources = [source for _, _, source in self.submission.cells]
+        for name, banned in self.suite.forbidden.items():
+            if name not in exercises:
+                continue
+            own = [source for _, cell, source in self.submission.cells if cell == name]
+            for line, dotted in forbidden_uses(own[-1] if own else "", sources, banned):
+                exercises[name].score = None
+                detail = f"line {line} of the cell uses {dotted}: please review by hand"
+                self._note("forbidden", name, detail)
+
+    def _note(self, code: str, exercise: str, detail: str) -> None:
+        self.incidents.append(Incident(code, exercise, detail))
+
+
+class _Plugin:
+    """Collects a suite and runs its items on demand."""
+
+    def __init__(self, assignment: Assignment, work: Callable[[Suite], None]) -> None:
+        self.assignment, self.work = assignment, work
+        self.module: Any = None
+        self.worked = False
+        self.failure: BaseException | None = None
+        self.trouble = "it has no tests"
+        self._current: tuple[Student, Draw] | None = None
+        self._error: BaseException | None = None
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.addinivalue_line("markers", "exercise(name, weight, inplace): what a test scores")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.trouble = str(report.longrepr)
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed or not session.items:
+            return True
+        items = [item for item in session.items if isinstance(item, pytest.Function)]
+        self.module = items[0].module
+        self.worked = True
+        try:
+            self.work(Suite(self.assignment, [_hidden_test(item) for item in items], self))
+        except BaseException as error:
+            self.failure = error
+        return True
+
+    @pytest.fixture
+    def student(self) -> Student:
+        assert self._current is not None
+        return self._current[0]
+
+    @pytest.fixture
+    def draw(self) -> Draw:
+        assert self._current is not None
+        return self._current[1]
+
+    def run(self, item: pytest.Function, student: Student, draw: Draw) -> BaseException | None:
+        """Run one test; returns what it raised."""
+        self._current, self._error = (student, draw), None
+        item._initrequest()
+        runtestprotocol(item, log=False)
+        return self._error
+
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        if call.excinfo is not None and self._error is None:
+            self._error = call.excinfo.value
+
+
+def _hidden_test(item: pytest.Function) -> HiddenTest:
+    mark = item.get_closest_marker("exercise")
+    if mark is None or not inspect.getdoc(item.function):
+        raise CourseError(f"{item.nodeid}: a hidden test needs @exercise(...) and a docstring.")
+    return HiddenTest(item, **{"weight": 1.0, "inplace": False, **_renamed(mark.kwargs)})
+
+
+def _renamed(kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {("exercise" if key == "name" else key): value for key, value in kwargs.items()}
+
+
+def _failed(test: HiddenTest, text: str) -> TestResult:
+    tried = test.tried.rstrip(".")
+    return TestResult(test.name, "failed", test.weight, f"{tried}. {text}")
+
+
+def _share(results: list[TestResult], points: float) -> ExerciseResult:
+    total = sum(each.weight for each in results)
+    won = sum(each.weight for each in results if each.outcome == "passed")
+    score = points * won / total if total else None
+    return ExerciseResult(score, points, results)
+
+
+def _loses(result: ExerciseResult) -> bool:
+    return result.score is not None and result.score < result.max_score
+
+
+_MISSING = (
+    "`{}` is not defined after the notebook ran from top to bottom. "
+    "Was it renamed, or does its cell raise an error?"
+)
+_BROKEN = {
+    "crash": "Your code ended the process.",
+    "memory": "Your code used more memory than is allowed.",
+    "no-answer": "Your code did not finish.",
+    "protocol": "Your code disturbed the grader's channel.",
+    "too-many-callbacks": "Your code called the function it was given far too often.",
+}

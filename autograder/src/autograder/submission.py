@@ -1,0 +1,187 @@
+"""A notebook in the sandbox: executed once, then asked test by test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from nbformat import NotebookNode
+
+from autograder.channel import Channel, ChannelBroken
+from autograder.config import Limits
+from autograder.results import Incident
+from autograder.sandbox import Sandbox
+
+MAX_RESTARTS = 6
+SKIPPED_TAGS = frozenset({"show", "train"})
+
+
+@dataclass
+class Submission:
+    """The state of one notebook's execution; a context manager that ends its sandbox.
+
+    Attributes:
+        cells: the code cells that run, as (index in the notebook, grade_id or "", source).
+        outputs: nbformat outputs by cell index.
+        incidents: what went wrong, for the TA.
+    """
+
+    cells: list[tuple[int, str, str]]
+    limits: Limits
+    preload: tuple[str, ...] = ()
+    outputs: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    incidents: list[Incident] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._sandbox: Sandbox | None = None
+        self._skip: set[int] = set()
+        self.channel: Channel
+
+    def __enter__(self) -> Submission:
+        self.execute()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._close()
+
+    def execute(self) -> None:
+        """Run the cells in a new sandbox; a cell that ends it is left out of the next try."""
+        for _ in range(MAX_RESTARTS):
+            self._open()
+            broken = self._run_cells()
+            if broken is None:
+                return
+            index, name, code = broken
+            self._skip.add(index)
+            self._report(f"cell-{code}", name, _CELL_TROUBLE.get(code, _CELL_TROUBLE["crash"]))
+        self._report("gave-up", "", "too many cells ended the process; no cell was run")
+        self._skip = {index for index, _, _ in self.cells}
+        self._open()
+
+    @contextmanager
+    def fork(self, cpu_seconds: float) -> Iterator[None]:
+        """A copy of the executed notebook for one test; nothing it does outlives the block.
+
+        Raises:
+            ChannelBroken: inside the block, when the sandbox can no longer be used.
+        """
+        if not self.channel.fork(cpu_seconds):
+            try:
+                yield
+            finally:
+                self.execute()
+            return
+        forks = list(self.channel.forks)
+        try:
+            yield
+        except ChannelBroken:
+            self.execute()
+            raise
+        except BaseException:
+            self._leave(forks)
+            raise
+        self._leave(forks)
+
+    @contextmanager
+    def variant(
+        self, cells: list[tuple[int, str, str]], changed: tuple[str, str]
+    ) -> Iterator[Submission]:
+        """The executed notebook with one solution cell replaced, in a fork.
+
+        Args:
+            cells: all cells, with the replacement.
+            changed: the name and the new source of the cell.
+        """
+        if self._sandbox is None or not self._sandbox.alive:
+            self.execute()
+        copy = Submission(cells, self.limits, self.preload)
+        copy.channel, copy._sandbox = self.channel, self._sandbox
+        with self.fork(self.limits.cell_cpu_seconds * 100):
+            copy._rerun(*changed)
+            yield copy
+
+    def _rerun(self, name: str, source: str) -> None:
+        index = next(index for index, cell, _ in self.cells if cell == name)
+        whole, self.cells = self.cells, [(index, name, source)]
+        if (broken := self._run_cells()) is not None:
+            raise ChannelBroken(broken[2])
+        self.cells = whole
+
+    def _leave(self, forks: list[str]) -> None:
+        """End the fork unless it ended by itself."""
+        if self.channel.forks != forks:
+            return
+        try:
+            self.channel.leave()
+        except ChannelBroken:
+            self.execute()
+
+    def _run_cells(self) -> tuple[int, str, str] | None:
+        for index, name, source in self.cells:
+            if index in self._skip:
+                continue
+            seconds = self.limits.cell_cpu_seconds
+            try:
+                reply, _ = self.channel.request(
+                    "run",
+                    seconds,
+                    source=source,
+                    cpu_seconds=seconds,
+                    output_bytes=self.limits.output_kb * 1024,
+                )
+            except ChannelBroken as error:
+                return index, name, error.code
+            state = reply.get("state")
+            if state == "timeout":
+                self._skip.add(index)
+                self._report("cell-timeout", name, _CELL_TROUBLE["timeout"])
+            if index not in self.outputs:
+                outputs = reply.get("outputs")
+                self.outputs[index] = outputs if isinstance(outputs, list) else []
+                if reply.get("truncated") is True:
+                    self._report("output-truncated", name, "the output of a cell was cut")
+        return None
+
+    def _report(self, code: str, name: str, detail: str) -> None:
+        incident = Incident(code, name or None, detail)
+        if incident not in self.incidents:
+            self.incidents.append(incident)
+
+    def _open(self) -> None:
+        self._close()
+        self._sandbox = Sandbox(self.limits, self.preload)
+        self.channel = Channel(self._sandbox)
+
+    def _close(self) -> None:
+        if self._sandbox is not None:
+            self._sandbox.close()
+            self._sandbox = None
+
+
+_CELL_TROUBLE = {
+    "timeout": "this cell used up its CPU time and was stopped",
+    "crash": "this cell ended the process; it was left out",
+    "memory": "this cell used up the memory; it was left out",
+    "no-answer": "this cell did not finish; it was left out",
+    "protocol": "this cell disturbed the grader's channel; it was left out",
+}
+
+
+def graded_cells(notebook: NotebookNode) -> list[tuple[int, str, str]]:
+    """The code cells that run when a notebook is graded.
+
+    Cells tagged `show` or `train` and the visible checks are left out: the first only draw or
+    train, the second are replaced by the hidden suite.
+    """
+    cells = []
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code" or SKIPPED_TAGS & set(cell.metadata.get("tags", [])):
+            continue
+        info = cell.metadata.get("nbgrader", {})
+        if info.get("grade") and not info.get("solution"):
+            continue
+        name = info.get("grade_id", "") if info.get("solution") else ""
+        cells.append((index, name, cell.source))
+    return cells

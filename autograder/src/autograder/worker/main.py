@@ -1,0 +1,310 @@
+"""The sandbox's side: runs the notebook's cells, then answers calls, as the grader asks.
+
+Started by `autograder.sandbox` with one inherited socket (descriptor 3). Student code shares this
+process, so nothing here is trusted by the grader; it only has to work for honest submissions and
+to break in no other way than by a wrong answer.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+import wire
+from shell import CellShell, start_shell
+
+SOCKET_FD = 3
+MODEL_MODULES = ("transformers", "sft2rl.models")
+
+
+class Ended(Exception):
+    """The grader closed this session or this fork."""
+
+
+class Worker:
+    """One conversation with the grader; forks carry on where the notebook ended."""
+
+    def __init__(self, sock: socket.socket, shell: CellShell) -> None:
+        self.sock = sock
+        self.shell = shell
+        self.objects: list[Any] = []
+        self.pid = os.getpid()
+
+    def serve(self) -> None:
+        """Answer requests until the grader ends the session."""
+        while True:
+            try:
+                self.answer(*wire.receive(self.sock))
+            except (Ended, EOFError):
+                return
+
+    def answer(self, request: dict[str, Any], blobs: list[bytes]) -> None:
+        """Answer one request; nested calls arrive while a call-back is waiting."""
+        nonce = request["nonce"]
+        handler = getattr(self, "do_" + request["op"])
+        handler(nonce, request, wire.Decoder(blobs, self.builders()))
+
+    def reply(self, nonce: str, encoder: wire.Encoder | None = None, **header: Any) -> None:
+        """Send the answer to the request with this nonce."""
+        wire.send(self.sock, {"nonce": nonce, **header}, encoder.blobs if encoder else [])
+
+    # --- requests -------------------------------------------------------------------------
+
+    def do_run(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
+        """Run one cell. A C loop that ignores the timer is ended by the soft CPU limit."""
+        limit = request["cpu_seconds"]
+        _limit_cpu(2 * limit + 2)
+        result = self.shell.run(request["source"], limit, request["output_bytes"])
+        self.end_strays()
+        _limit_cpu(None)
+        self.reply(nonce, **result)
+
+    def do_fork(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
+        """Go on in a copy of this process; this one waits and reports how the copy ended."""
+        if len(os.listdir("/proc/self/task")) > 1 or _cuda_started():
+            self.reply(nonce, forked=False)
+            return
+        pid = os.fork()
+        if pid == 0:
+            self.pid = os.getpid()
+            _limit_cpu(request["cpu_seconds"])
+            self.reply(nonce, forked=True)
+            self.serve()
+            os._exit(0)
+        status = os.waitpid(pid, 0)[1]
+        self.reply(nonce, ended=os.waitstatus_to_exitcode(status))
+
+    def do_end(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
+        """End this fork (its parent goes on) or this session."""
+        raise Ended
+
+    def do_names(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
+        """Say which of the requested names the notebook defines as something callable."""
+        space = self.shell.user_ns
+        self.reply(nonce, defined=[n for n in request["names"] if callable(space.get(n))])
+
+    def do_bind(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
+        """Bind names of the notebook to values, usually call-backs."""
+        self.shell.user_ns.update(decoder.decode(request["value"]))
+        self.reply(nonce, ok=True)
+
+    def do_call(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
+        """Call a function of the notebook, an object or one of its methods."""
+        args, kwargs = decoder.decode(request["args"]), decoder.decode(request["kwargs"])
+        _seed(request["seed"])
+        before = self.image((args, kwargs))
+        self.attempt(nonce, lambda: self.target(request)(*args, **kwargs), before, (args, kwargs))
+
+    def do_grad(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
+        """Call a function and differentiate its value with respect to named arguments."""
+        args, kwargs = decoder.decode(request["args"]), decoder.decode(request["kwargs"])
+        cotangent = decoder.decode(request["cotangent"])
+        leaves = []
+        for key in request["wrt"]:
+            leaf = args[key] if isinstance(key, int) else kwargs[key]
+            leaves.append(leaf.requires_grad_(True))
+        _seed(request["seed"])
+        before = self.image((args, kwargs))
+
+        def run() -> Any:
+            value = self.target(request)(*args, **kwargs)
+            if not isinstance(value, torch.Tensor):
+                return {"kind": type(value).__name__}
+            if not value.requires_grad:
+                return {"value": value, "grads": [None] * len(leaves), "requires_grad": False}
+            grads = torch.autograd.grad(value, leaves, cotangent, allow_unused=True)
+            return {"value": value, "grads": list(grads), "requires_grad": True}
+
+        self.attempt(nonce, run, before, (args, kwargs))
+
+    def do_get(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
+        """Read an attribute of an object."""
+        holder = self.objects[request["object"]]
+        self.attempt(nonce, lambda: getattr(holder, request["name"]))
+
+    def do_take(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
+        """Take the next items of an iterator."""
+        iterator = self.objects[request["object"]]
+        self.attempt(nonce, lambda: list(islice(iterator, request["count"])))
+
+    # --- calls ----------------------------------------------------------------------------
+
+    def target(self, request: dict[str, Any]) -> Callable[..., Any]:
+        """What a call is about: a name of the notebook, or an object and perhaps a method."""
+        if request.get("object") is None:
+            if request["name"] not in self.shell.user_ns:
+                raise NameError(request["name"])
+            return self.shell.user_ns[request["name"]]
+        holder = self.objects[request["object"]]
+        return getattr(holder, request["name"]) if request["name"] else holder
+
+    def attempt(
+        self,
+        nonce: str,
+        run: Callable[[], Any],
+        before: Any = None,
+        inputs: Any = None,
+    ) -> None:
+        """Run student code and send its value, or the kind of its failure, never its text."""
+        try:
+            value = run()
+            self.end_strays()
+        except Ended:
+            raise
+        except BaseException as error:
+            self.end_strays()
+            mro = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
+            own = type(error).__module__ != "builtins"
+            self.reply(nonce, raised=mro[0] if mro else "Exception", own=own)
+            return
+        mutated = before is not None and self.image(inputs) != before
+        encoder = wire.Encoder(self.keep)
+        try:
+            tree = encoder.encode(value)
+            self.reply(nonce, encoder, value=tree, mutated=mutated)
+        except BaseException:
+            self.reply(nonce, unsendable=True)
+
+    def end_strays(self) -> None:
+        """End a copy of this process that student code forked and that came back here."""
+        if os.getpid() != self.pid:
+            os._exit(0)
+
+    def image(self, value: Any) -> tuple[Any, list[bytes]]:
+        """A picture of the arguments, to see whether a call changed them."""
+        encoder = wire.Encoder(lambda each: ["?", id(each)])
+        return encoder.encode(value), encoder.blobs
+
+    def keep(self, value: Any) -> list[Any]:
+        """Keep an object here and hand out its number."""
+        self.objects.append(value)
+        kind = "iterator" if isinstance(value, Iterator) else "object"
+        return ["o", len(self.objects) - 1, kind]
+
+    # --- values only this side can build ----------------------------------------------------
+
+    def builders(self) -> dict[str, Callable[[list[Any], wire.Decoder], Any]]:
+        return {
+            "c": lambda rest, decoder: self.callback(rest[0]),
+            "o": lambda rest, decoder: self.objects[rest[0]],
+            "g": lambda rest, decoder: torch.Generator().manual_seed(rest[0]),
+            "m": lambda rest, decoder: _build_model(*map(decoder.decode, rest)),
+        }
+
+    def callback(self, number: int) -> Callable[..., Any]:
+        """A function of the grader: its arguments and its value cross as data."""
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            encoder = wire.Encoder(self.keep)
+            tree = encoder.encode((args, kwargs))
+            self.reply("", encoder, callback=number, value=tree)
+            while True:
+                answer, blobs = wire.receive(self.sock)
+                if answer["op"] == "return":
+                    break
+                self.answer(answer, blobs)
+            if "raise" in answer:
+                raise _exception(answer["raise"])
+            return wire.Decoder(blobs, self.builders()).decode(answer["value"])
+
+        return call
+
+
+def _exception(name: str) -> Exception:
+    kind = getattr(__import__("builtins"), name, ValueError)
+    return kind("raised by a function that was handed to you")
+
+
+def _build_model(path: str, config: dict[str, Any], state: dict[str, torch.Tensor]) -> Any:
+    """A model from plain data; see `autograder.suite.model`."""
+    module, _, name = path.rpartition(".")
+    if module not in MODEL_MODULES:
+        raise ValueError("not a model that may cross")
+    kind = getattr(__import__(module, fromlist=[name]), name)
+    model = kind(kind.config_class(**config)) if module == "transformers" else kind(**config)
+    tensors = list(state.values())
+    if tensors:
+        model = model.to(tensors[0].dtype)
+        model.load_state_dict(state)
+    return model.eval()
+
+
+def _cuda_started() -> bool:
+    return torch.cuda.is_initialized()
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def _limit_cpu(seconds: float | None) -> None:
+    """Allow this many further CPU seconds; the process is ended beyond. None lifts the limit."""
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    if seconds is None:
+        resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+
+
+def _confine(options: dict[str, Any]) -> None:
+    """Lower this process's limits and, when started as root, become an ordinary user."""
+    limits = {
+        resource.RLIMIT_DATA: options["memory_mb"] * 2**20,
+        resource.RLIMIT_NPROC: options["processes"],
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: 256,
+        resource.RLIMIT_FSIZE: options["file_mb"] * 2**20,
+    }
+    for kind, value in limits.items():
+        resource.setrlimit(kind, (value, value))
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setresgid(options["uid"], options["uid"], options["uid"])
+        os.setresuid(options["uid"], options["uid"], options["uid"])
+
+
+def _silence() -> None:
+    """From here on, what is written to the standard descriptors goes nowhere."""
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    os.close(null)
+
+
+def main() -> None:
+    """Take the options, load the libraries, say so, and serve."""
+    sock = socket.socket(fileno=SOCKET_FD)
+    sock.set_inheritable(False)
+    options, _ = wire.receive(sock)
+    _confine(options)
+    torch.set_num_threads(1)
+    os.chdir(os.environ["HOME"])
+    sys.path[:] = [path for path in sys.path if path != "/run/worker"]
+    for name in options["preload"]:
+        __import__(name)
+    shell = start_shell()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.collect()
+    gc.freeze()  # forks share what the libraries allocated
+    _silence()
+    worker = Worker(sock, shell)
+    worker.reply(options["nonce"], ready=True)
+    worker.serve()
+
+
+if __name__ == "__main__":
+    main()
