@@ -6,14 +6,19 @@ import json
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autograder.config import Assignment, CourseError, assignments, find_assignment
+from autograder.config import Assignment, CourseError, assignments, course_dir, find_assignment
+
+if TYPE_CHECKING:
+    from autograder.classroom import Row
+    from autograder.course import Course
+    from autograder.results import Result
 
 DONE, WANTING, IMPOSSIBLE = 0, 1, 2
 
@@ -124,6 +129,225 @@ def build(
                 out.print(escape(problem), style="red", highlight=False, soft_wrap=True)
         else:
             out.print(f"{assignment.name}: up to date, no leak")
+    return status
+
+
+@verb
+def check(
+    names: NamesArgument = None,
+    exercise: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only this exercise.", show_default=False)
+    ] = None,
+    keys: Annotated[int, typer.Option(metavar="N", help="How many keys to try.")] = 3,
+    json_: JsonOption = False,
+) -> int:
+    """Prove the hidden suites: reference full, stub zero, mutants lose, rewrites pass."""
+    from autograder import check as checker
+
+    key_list = [f"check-{number + 1}".encode() for number in range(keys)]
+    reports, found = {}, []
+    for assignment in chosen(names):
+        with err.status(f"{assignment.name}: reference") as status:
+            report = checker.check(
+                assignment,
+                key_list,
+                exercise,
+                lambda text, name=assignment.name: status.update(f"{name}: {text}"),
+            )
+        reports[assignment.name] = report
+        found += [f"{assignment.name}: {text}" for text in checker.problems(report)]
+        if not json_:
+            out.print(_check_table(assignment.name, report))
+    if json_:
+        print(json.dumps(reports, indent=2, ensure_ascii=False))
+    for problem in found:
+        err.print(escape(problem), style="red", highlight=False, soft_wrap=True)
+    return WANTING if found else DONE
+
+
+def _check_table(name: str, report: dict[str, Any]) -> Table:
+    table = Table(title=name, title_justify="left")
+    table.add_column("exercise", no_wrap=True)
+    for heading in ("points", "reference", "stub", "mutants caught", "rewrites kept"):
+        table.add_column(heading, justify="right")
+    for exercise, row in report.items():
+        points = row["points"]
+        caught = sum(score < points for score in row["mutants"].values())
+        kept = sum(score == points for score in row["rewrites"].values())
+        table.add_row(
+            exercise,
+            f"{points:g}",
+            f"{row['reference']:g}",
+            f"{row['stub']:g}",
+            f"{caught} of {len(row['mutants'])}",
+            f"{kept} of {len(row['rewrites'])}",
+        )
+    return table
+
+
+@verb
+def score(
+    notebooks: Annotated[list[Path], typer.Argument(metavar="NOTEBOOK...")],
+    assignment: Annotated[str, typer.Option("--assignment", metavar="NAME", help="Which one.")],
+    json_: JsonOption = False,
+    course: CourseOption = None,
+) -> int:
+    """Score notebooks, without a gradebook.
+
+    Uses the course's key if there is a course folder, else the development key. Exit status 1 if a
+    notebook could not be graded.
+    """
+    from autograder.course import Course, key_for_scoring
+    from autograder.grade import GRADED, score_files
+
+    which = find_assignment(assignment)
+    folder = course_dir(course)
+    versions = Course(folder).versions(which.name)
+    results = score_files(notebooks, which, key_for_scoring(folder), versions)
+    if json_:
+        rows = [
+            result.as_dict(str(path), which.name)
+            for path, result in zip(notebooks, results, strict=True)
+        ]
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        for path, result in zip(notebooks, results, strict=True):
+            _print_result(path, result)
+    return DONE if all(result.status == GRADED for result in results) else WANTING
+
+
+def _print_result(path: Path, result: Result) -> None:
+    from autograder import incidents
+
+    line = f"[bold]{escape(str(path))}[/]: {result.score:.4g} of {result.max_score:g}"
+    out.print(line, highlight=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("exercise", "points", "what failed"):
+        table.add_column(heading)
+    for name, each in result.exercises.items():
+        points = "by hand" if each.score is None else f"{each.score:.4g} of {each.max_score:g}"
+        failed = [test.message for test in each.tests if test.outcome == "failed"]
+        table.add_row(name, points, escape("\n".join(failed)))
+    out.print(table)
+    for note in incidents.notes(result):
+        out.print(f"  {escape(note)}", style="yellow", highlight=False)
+
+
+@verb
+def grade(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The assignment.")],
+    student: Annotated[
+        list[str] | None,
+        typer.Option("--student", metavar="ID", help="Only this one; may be repeated."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Grade again what was graded already.")
+    ] = False,
+    course: CourseOption = None,
+) -> int:
+    """Grade what was handed in, into the gradebook, and write feedback.
+
+    Reads COURSE/submitted/STUDENT/NAME. What was graded before and not handed in again is left
+    alone. `nbgrader autograde` and formgrader's button do the same and give the same scores.
+    """
+    from rich.progress import Progress
+
+    from autograder.classroom import grade_class
+    from autograder.course import open_course
+
+    assignment = find_assignment(name)
+    folder = open_course(course_dir(course))
+    students = _students(folder, name, student)
+    with Progress(console=err, transient=True) as bar:
+        task = bar.add_task(name, total=len(students))
+
+        def progress(who: str) -> None:
+            bar.update(task, description=f"{name} [bold]{escape(who)}[/]")
+            bar.advance(task)
+
+        rows = grade_class(folder, assignment, students, force, progress)
+    print_rows(rows)
+    out.print(f"Feedback: {folder.root / 'feedback'}", highlight=False, soft_wrap=True)
+    return WANTING if any(row.failed for row in rows) else DONE
+
+
+def _students(folder: Course, name: str, chosen: list[str] | None) -> list[str]:
+    found = folder.students(name)
+    if unknown := sorted(set(chosen or ()) - set(found)):
+        raise CourseError(f"{', '.join(unknown)}: nothing in {folder.submitted(name, unknown[0])}.")
+    if not found:
+        raise CourseError(
+            f"Nobody has handed in {name}: {folder.root / 'submitted'} has no folder STUDENT/{name}."
+        )
+    return chosen or found
+
+
+def print_rows(rows: list[Row]) -> None:
+    """The table of a graded class."""
+    table = Table()
+    table.add_column("student")
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("flags")
+    table.add_column("what happened")
+    for row in rows:
+        score = f"{row.score:.4g} / {row.max_score:g}"
+        table.add_row(
+            escape(row.student),
+            score,
+            ", ".join(row.flags),
+            escape("\n".join(row.happened)) or "all right",
+        )
+    out.print(table)
+
+
+@verb
+def release(
+    name: Annotated[str, typer.Argument(metavar="[next|NAME]", help="The assignment.")] = "next",
+    course: CourseOption = None,
+) -> int:
+    """Check an assignment and release it to the students through nbgrader.
+
+    `next` is the first one, in the order of course.toml, that was not released yet.
+    """
+    from autograder import check, classroom
+    from autograder.course import DEVELOPMENT_KEY, open_course
+
+    folder = open_course(course_dir(course))
+    assignment = (
+        _next(classroom.released_names(folder)) if name == "next" else find_assignment(name)
+    )
+    out.print(f"Checking {assignment.name} (its answers and its wrong answers) ...")
+    report = check.check(assignment, [DEVELOPMENT_KEY])
+    if found := check.problems(report):
+        for problem in found:
+            out.print(escape(problem), style="red", highlight=False, soft_wrap=True)
+        return WANTING
+    where = classroom.release(folder, assignment)
+    out.print(f"{assignment.name} is released: {escape(where)}", highlight=False, soft_wrap=True)
+    return DONE
+
+
+def _next(released: set[str]) -> Assignment:
+    for assignment in assignments():
+        if assignment.name not in released:
+            return assignment
+    raise CourseError("Every assignment of course.toml has been released.")
+
+
+@verb
+def doctor(course: CourseOption = None) -> int:
+    """Say what is wrong with this installation, and what to do about it."""
+    from autograder.doctor import examine
+
+    status = DONE
+    for finding in examine(course_dir(course)):
+        colour = "red" if finding.advice else "green"
+        mark = "\N{BALLOT X}" if finding.advice else "\N{CHECK MARK}"
+        line = f"[{colour}]{mark}[/] {finding.what}: {escape(finding.found)}"
+        out.print(line, highlight=False, soft_wrap=True)
+        if finding.advice:
+            status = WANTING
+            out.print(f"  {escape(finding.advice)}", highlight=False, soft_wrap=True)
     return status
 
 
