@@ -276,9 +276,8 @@ def _students(folder: Course, name: str, chosen: list[str] | None) -> list[str]:
     if unknown := sorted(set(chosen or ()) - set(found)):
         raise CourseError(f"{', '.join(unknown)}: nothing in {folder.submitted(name, unknown[0])}.")
     if not found:
-        raise CourseError(
-            f"Nobody has handed in {name}: {folder.root / 'submitted'} has no folder STUDENT/{name}."
-        )
+        submitted = folder.root / "submitted"
+        raise CourseError(f"Nobody has handed in {name}: {submitted} has no folder STUDENT/{name}.")
     return chosen or found
 
 

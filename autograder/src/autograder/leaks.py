@@ -1,4 +1,4 @@
-"""What must not be in a released notebook: solutions, model answers, hidden tests, outputs, paths."""
+"""What must not be in a released notebook: solutions, answers, hidden tests, outputs, paths."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from traitlets.config import Config
 
 from autograder.cells import release_hash, to_text
 from autograder.config import Assignment, CourseError
+from autograder.nbgrader_parts.install import generate_preprocessors
 
 
 class StampRelease(NbGraderPreprocessor):
@@ -37,11 +38,6 @@ class StampRelease(NbGraderPreprocessor):
         return nb, resources
 
 
-def preprocessors() -> list[type[NbGraderPreprocessor]]:
-    """nbgrader's own steps of a release, then ours."""
-    return [*GenerateAssignment.preprocessors.default(), StampRelease]
-
-
 def released(assignment: Assignment, source: NotebookNode) -> NotebookNode:
     """The released notebook, made in a temporary course folder that has no gradebook."""
     with tempfile.TemporaryDirectory(prefix="course-build-") as folder:
@@ -53,7 +49,7 @@ def released(assignment: Assignment, source: NotebookNode) -> NotebookNode:
         config.CourseDirectory.assignment_id = assignment.name
         config.GenerateAssignment.no_database = True
         config.SaveCells.enabled = False
-        config.GenerateAssignment.preprocessors = preprocessors()
+        config.GenerateAssignment.preprocessors = generate_preprocessors()
         converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
         converter.log = _quiet_log()
         try:

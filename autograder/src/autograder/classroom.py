@@ -1,0 +1,159 @@
+"""What `course grade` and `course release` do with a class: everything through nbgrader."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.apps.api import NbGraderAPI
+from traitlets.config import PyFileConfigLoader
+
+from autograder import incidents
+from autograder.build import problems, read_source
+from autograder.cells import to_text
+from autograder.config import Assignment, CourseError
+from autograder.course import Course
+from autograder.doctor import require_sandbox
+from autograder.results import Incident
+
+
+@dataclass(frozen=True)
+class Row:
+    """One student's line in the table of a graded class."""
+
+    student: str
+    score: float
+    max_score: float
+    flags: tuple[str, ...] = ()
+    happened: tuple[str, ...] = field(default=())
+    failed: bool = False
+
+
+def nbgrader_api(course: Course) -> NbGraderAPI:
+    """nbgrader, configured by the course folder as on its own command line."""
+    config = PyFileConfigLoader(course.config_file.name, path=str(course.root)).load_config()
+    return NbGraderAPI(config=config)
+
+
+@contextmanager
+def gradebook(api: NbGraderAPI) -> Iterator[Gradebook]:
+    with Gradebook(api.coursedir.db_url, api.coursedir.course_id) as book:
+        yield book
+
+
+def grade_class(
+    course: Course,
+    assignment: Assignment,
+    students: list[str],
+    force: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> list[Row]:
+    """Grade what the students handed in, and write their feedback.
+
+    What was graded already is left alone, unless it was handed in again or `force` is set.
+    """
+    course.key()
+    require_sandbox()
+    api = nbgrader_api(course)
+    ensure_assignment(api, course, assignment)
+    rows = []
+    for student in students:
+        if progress:
+            progress(student)
+        rows.append(_grade_one(api, course, assignment, student, force))
+    return rows
+
+
+def _grade_one(
+    api: NbGraderAPI, course: Course, assignment: Assignment, student: str, force: bool
+) -> Row:
+    outcome = api.autograde(assignment.name, student, force=force)
+    if outcome["success"]:
+        outcome = api.generate_feedback(assignment.name, student, force=True)
+    if not outcome["success"]:
+        log = course.root / f"{assignment.name}.log"
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{student}\n{outcome.get('log', '')}\n{outcome['error']}\n")
+        return Row(student, 0.0, 0.0, ("not graded",), (f"nbgrader failed: see {log}",), True)
+    return read_row(api, course, assignment, student)
+
+
+def read_row(api: NbGraderAPI, course: Course, assignment: Assignment, student: str) -> Row:
+    """A graded student's line, from the gradebook and the autograded notebook."""
+    with gradebook(api) as book:
+        submission = book.find_submission(assignment.name, student)
+        score, max_score = submission.score, submission.max_score
+        flags = []
+        if submission.total_seconds_late > 0:
+            flags.append("late")
+        if submission.needs_manual_grade:
+            flags.append("by hand")
+    path = course.autograded(assignment.name, student) / f"{assignment.notebook}.ipynb"
+    result = json.loads(path.read_text("utf-8"))["metadata"]["sft2rl"]["result"]
+    return Row(student, score, max_score, tuple(flags), tuple(happened(result)))
+
+
+def happened(result: dict[str, Any]) -> list[str]:
+    """What a TA reads beside the score: the status, incidents, and exercises that lost points."""
+    status = result["status"]
+    if status != "graded":
+        return [status]
+    lost = {
+        name: each
+        for name, each in result["exercises"].items()
+        if each["score"] is not None and each["score"] < each["max_score"]
+    }
+    found = [incidents.note(Incident(**each)) for each in result["incidents"]]
+    if lost and all(each["score"] == 0 for each in result["exercises"].values()):
+        return [*found, "nothing is right yet"]
+    parts = (f"{name} {each['score']:.3g}/{each['max_score']:g}" for name, each in lost.items())
+    return [*found, ", ".join(parts)] if lost else found
+
+
+def ensure_assignment(api: NbGraderAPI, course: Course, assignment: Assignment) -> None:
+    """Enter the assignment into the gradebook, if it is not there."""
+    with gradebook(api) as book:
+        try:
+            known = bool(book.find_assignment(assignment.name).notebooks)
+        except MissingEntry:
+            known = False
+    if not known:
+        generate(api, course, assignment)
+
+
+def generate(api: NbGraderAPI, course: Course, assignment: Assignment) -> None:
+    """nbgrader's generate_assignment: source/ -> gradebook, release/ and versions/."""
+    if stale := problems(assignment):
+        raise CourseError("The release is not in order:\n" + "\n".join(stale))
+    source = course.root / "source" / assignment.name / f"{assignment.notebook}.ipynb"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text(to_text(read_source(assignment)), "utf-8")
+    outcome = api.generate_assignment(assignment.name, force=True)
+    if not outcome["success"]:
+        raise CourseError(f"nbgrader generate_assignment failed:\n{outcome.get('log', '')}")
+    with gradebook(api) as book:
+        book.update_or_create_assignment(assignment.name, duedate=assignment.due.isoformat())
+
+
+def release(course: Course, assignment: Assignment) -> str:
+    """Release to students through nbgrader; says where the notebook is."""
+    api = nbgrader_api(course)
+    generate(api, course, assignment)
+    made = course.root / "release" / assignment.name / f"{assignment.notebook}.ipynb"
+    exchange = Path(api.exchange.Exchange(parent=api, coursedir=api.coursedir).root)
+    if not exchange.is_dir():
+        return f"{made} (no exchange at {exchange}: give this file to the students)"
+    outcome = api.release_assignment(assignment.name)
+    if not outcome["success"]:
+        raise CourseError(f"nbgrader release_assignment failed:\n{outcome.get('log', '')}")
+    return f"{made}, and in the exchange {exchange}"
+
+
+def released_names(course: Course) -> set[str]:
+    """The assignments that were released from this course folder."""
+    return {path.parent.name for path in course.root.glob("versions/*/*.ipynb")}

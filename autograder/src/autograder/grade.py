@@ -1,0 +1,116 @@
+"""The one way from what was handed in to a result: read, rebuild on the release, score.
+
+`course score`, `course grade`, `nbgrader autograde` and formgrader's button all come through here.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder import cells, reader
+from autograder.config import Assignment, CourseError
+from autograder.rebuild import rebuild
+from autograder.results import ExerciseResult, Incident, Result
+from autograder.sandbox import SandboxUnavailable
+
+GRADED = "graded"
+log = logging.getLogger(__name__)
+
+
+class Releases:
+    """The released versions of an assignment that submissions are rebuilt on."""
+
+    def __init__(self, assignment: Assignment, versions: Path | None = None) -> None:
+        """Versions lie in `versions`/HASH.ipynb; the newest one is the project's release."""
+        self.assignment, self.versions = assignment, versions
+        if not assignment.released.is_file():
+            raise CourseError(
+                f"{assignment.name} has no released notebook: run `course build {assignment.name}`."
+            )
+        self.current = nbformat.read(assignment.released, as_version=4)
+
+    def find(self, release: str | None) -> tuple[NotebookNode, tuple[Incident, ...]]:
+        """The version a student was given; the current one where that is not known."""
+        if release is None or release == self.current.metadata.sft2rl.release:
+            return self.current, ()
+        if self.versions and re.fullmatch(r"[0-9a-f]{16}", release):
+            kept = self.versions / f"{release}.ipynb"
+            if kept.is_file():
+                return nbformat.read(kept, as_version=4), ()
+        detail = "the notebook names a version that was never released: graded as the current one"
+        return self.current, (Incident("release-unknown", None, detail),)
+
+
+def prepare_file(path: Path, releases: Releases) -> NotebookNode:
+    """One notebook file, rebuilt on its release; its metadata says if it can be graded."""
+    return _prepare(reader.read_file(path), releases)
+
+
+def prepare_folder(path: Path, releases: Releases) -> NotebookNode:
+    """The notebook in a folder that a student handed in, rebuilt on its release."""
+    assignment = releases.assignment
+    ids = filter(None, map(cells.grade_id, releases.current.cells))
+    handed_in = reader.read_folder(path, f"{assignment.notebook}.ipynb", assignment.name, ids)
+    return _prepare(handed_in, releases)
+
+
+def _prepare(handed_in: reader.HandedIn, releases: Releases) -> NotebookNode:
+    release, incidents = releases.find(handed_in.release)
+    notebook = rebuild(release, handed_in)
+    notebook.metadata.sft2rl.incidents += [vars(each) for each in incidents]
+    return notebook
+
+
+def grade(notebook: NotebookNode, assignment: Assignment, key: bytes) -> Result:
+    """Score a prepared notebook. What goes wrong on our side ends in manual review.
+
+    Raises:
+        SandboxUnavailable: nothing can be graded here.
+    """
+    from autograder.scoring import score_notebook
+
+    status = notebook.metadata.sft2rl.status
+    if status:
+        result = _without_score(status, notebook, 0.0)
+    else:
+        try:
+            result = score_notebook(notebook, assignment, key)
+        except SandboxUnavailable:
+            raise
+        except Exception:
+            log.exception("The grader failed on a submission of %s.", assignment.name)
+            result = _without_score("the grader failed", notebook, None)
+            result.incidents.append(Incident("grader-failed", None, "please review by hand"))
+    met = [Incident(**each) for each in notebook.metadata.sft2rl.incidents]
+    result.incidents = list(dict.fromkeys([*met, *result.incidents]))
+    return result
+
+
+def _without_score(status: str, notebook: NotebookNode, score: float | None) -> Result:
+    exercises = {
+        name: ExerciseResult(score, points) for name, points in cells.exercises(notebook).items()
+    }
+    return Result(status, exercises, cells.manual(notebook))
+
+
+def score_files(
+    paths: list[Path],
+    assignment: Assignment,
+    key: bytes,
+    versions: Path | None = None,
+    progress: Callable[[Path], None] | None = None,
+) -> list[Result]:
+    """Score notebooks without touching a gradebook."""
+    releases = Releases(assignment, versions)
+    results = []
+    for path in paths:
+        if progress:
+            progress(path)
+        results.append(grade(prepare_file(path, releases), assignment, key))
+    return results

@@ -1,0 +1,81 @@
+"""nbgrader's Autograde, fed with notebooks that are safe to open.
+
+nbgrader opens, copies and parses what students handed in before its first preprocessor runs, and
+drops a submission when that fails. Here every submission is first read without trust and rebuilt
+on its release, in a temporary folder from which nbgrader then works. So a file that is empty, no
+JSON, missing, renamed or a link ends as a grade with a reason, and nothing else that lies beside
+it is copied anywhere.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+import tempfile
+from pathlib import Path
+
+from nbgrader.converters import Autograde
+from nbgrader.converters.base import NbGraderException
+from nbgrader.utils import parse_utc
+
+from autograder import reader
+from autograder.cells import to_text
+from autograder.config import CourseError, find_assignment
+from autograder.course import Course
+from autograder.doctor import require_sandbox
+from autograder.grade import Releases, prepare_folder
+
+MAX_TIMESTAMP = 200
+
+
+class CourseAutograde(Autograde):
+    """Grades what lies in submitted/, by way of a folder of rebuilt notebooks."""
+
+    _staged: str = ""
+
+    @property
+    def _input_directory(self) -> str:
+        return self._staged if self._sanitizing else self.coursedir.autograded_directory
+
+    def start(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="staged-") as folder:
+            self._staged = folder
+            try:
+                require_sandbox()
+                Course(Path(self.coursedir.root)).key()
+                self._stage()
+            except CourseError as error:
+                self.log.error(str(error))
+                raise NbGraderException(str(error)) from error
+            super().start()
+
+    def _stage(self) -> None:
+        """Rebuild every chosen submission in the temporary folder."""
+        name = self.coursedir.assignment_id
+        course = Course(Path(self.coursedir.root))
+        releases = Releases(find_assignment(name), course.versions(name))
+        submitted = self.coursedir.submitted_directory
+        student = self.coursedir.student_id
+        pattern = self.coursedir.format_path(submitted, student, name)
+        parts = self.coursedir.format_path(submitted, "(?P<student>.*)", name, escape=True)
+        for folder in sorted(glob.glob(pattern)):
+            if match := re.fullmatch(parts, folder):
+                staged = self.coursedir.format_path(self._staged, match["student"], name)
+                self._stage_one(Path(folder), Path(staged), releases)
+
+    def _stage_one(self, folder: Path, staged: Path, releases: Releases) -> None:
+        staged.mkdir(parents=True)
+        notebook = prepare_folder(folder, releases)
+        path = staged / f"{releases.assignment.notebook}.ipynb"
+        path.write_text(to_text(notebook), "utf-8")
+        if timestamp := _timestamp(folder):
+            (staged / "timestamp.txt").write_text(timestamp)
+
+
+def _timestamp(folder: Path) -> str:
+    """The time of submission that nbgrader's collect wrote, or "" where there is none."""
+    try:
+        content = reader.content_of(folder / "timestamp.txt", MAX_TIMESTAMP)
+        return str(parse_utc(content.decode("ascii").strip()))
+    except (OSError, ValueError, OverflowError, reader.Unreadable):
+        return ""

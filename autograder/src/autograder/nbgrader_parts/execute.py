@@ -1,0 +1,58 @@
+"""nbgrader's Execute step, replaced: the notebook runs in the sandbox and is scored outside it.
+
+This is no subclass of nbgrader's Execute, so `--no-execute` does not reach it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+from autograder import cells, incidents
+from autograder.config import find_assignment
+from autograder.course import Course
+from autograder.grade import grade
+from autograder.nbgrader_parts.html import score_table
+from autograder.results import ExerciseResult, Result
+
+
+class SandboxExecute(NbGraderPreprocessor):
+    """Scores the notebook; the result travels in `resources` and in the notebook's metadata."""
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        name = resources["nbgrader"]["assignment"]
+        course = Course(Path(self.parent.parent.coursedir.root))
+        result = grade(nb, find_assignment(name), course.key())
+        resources["autograder"] = {"result": result}
+        _show_outputs(nb, result)
+        nb.metadata.sft2rl["result"] = result.as_dict(resources["nbgrader"]["notebook"], name)
+        if notes := incidents.notes(result):
+            text = "\n".join(["### What the grader met", "", *(f"- {note}" for note in notes)])
+            nb.cells.insert(0, nbformat.v4.new_markdown_cell(text, id="grader-notes"))
+        return nb, resources
+
+
+def _show_outputs(nb: NotebookNode, result: Result) -> None:
+    """The outputs of the run; under a test cell, its hidden tests."""
+    status = "" if result.status == "graded" else incidents.status_text(result.status)
+    for index, cell in enumerate(nb.cells):
+        if cell.cell_type != "code":
+            continue
+        exercise = result.exercises.get(cells.exercise_of(cell) or "")
+        if exercise is not None:
+            cell.outputs = [_score_output(exercise, status)]
+        else:
+            cell.outputs = nbformat.from_dict(result.outputs.get(index, []))
+
+
+def _score_output(exercise: ExerciseResult, status: str) -> NotebookNode:
+    """First the number, as stock nbgrader would read it; the table is what people see."""
+    score = "not graded yet" if exercise.score is None else repr(exercise.score)
+    data = {"text/plain": score, "text/html": score_table(exercise, status)}
+    return nbformat.v4.new_output("execute_result", data=data)

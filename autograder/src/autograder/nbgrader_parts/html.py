@@ -1,0 +1,67 @@
+"""Safe HTML for formgrader and feedback: the table of hidden tests, and students' Markdown.
+
+Students' text reaches these pages in the browser of a TA who may change grades. nbconvert's
+`sanitize_html` cleans outputs; nbgrader's templates render Markdown without it, so the filter is
+replaced here.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+import bleach
+from nbconvert.filters import markdown2html
+
+from autograder.results import ExerciseResult
+
+TAGS = [
+    *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote"),
+    *("em", "strong", "del", "sub", "sup", "code", "pre", "span", "div", "a"),
+    *("table", "thead", "tbody", "tr", "th", "td"),
+]
+ATTRIBUTES = {"a": ["href", "title"], "code": ["class"], "span": ["class"], "div": ["class"]}
+PROTOCOLS = ["http", "https", "mailto"]
+# What lets MathJax make links, styles or load code.
+MATH_COMMANDS = re.compile(
+    r"\\(href|url|class|cssId|style|require|unicode|includegraphics|csname|data)(?![A-Za-z])"
+)
+
+
+def safe_markdown2html(source: str) -> str:
+    """Markdown as HTML without scripts, images, styles and links to anything but pages."""
+    html = bleach.clean(
+        markdown2html(source), tags=TAGS, attributes=ATTRIBUTES, protocols=PROTOCOLS, strip=True
+    )
+    return MATH_COMMANDS.sub(r"\1", html)
+
+
+def score_table(result: ExerciseResult, status: str) -> str:
+    """One row per hidden test; only tags that nbconvert's sanitiser keeps."""
+    if result.score is None:
+        head = f"To be graded by hand: of {result.max_score:g} points"
+    else:
+        head = f"{result.score:.4g} of {result.max_score:g} points"
+    if status:
+        return f"<div><strong>{head}</strong><br>{escape(status)}</div>"
+    rows = "".join(
+        f'<tr class="{"success" if test.outcome == "passed" else "danger"}">'
+        f"<td><strong>{_mark(test.outcome)}</strong></td>"
+        f"<td>{escape(_words(test.name))}</td>"
+        f"<td>{_inline_code(test.message)}</td></tr>"
+        for test in result.tests
+    )
+    return f'<div><strong>{head}</strong></div><table class="table table-condensed">{rows}</table>'
+
+
+def _mark(outcome: str) -> str:
+    return "\N{CHECK MARK} passed" if outcome == "passed" else "\N{BALLOT X} failed"
+
+
+def _words(name: str) -> str:
+    """A test's name as a sentence: `test_odd_runs_merge` is "odd runs merge"."""
+    return name.removeprefix("test_").replace("_", " ")
+
+
+def _inline_code(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

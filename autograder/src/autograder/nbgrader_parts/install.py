@@ -1,0 +1,60 @@
+"""Puts the course's parts in nbgrader's place; a course folder's nbgrader_config.py calls it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from traitlets.config import Config
+
+from autograder.course import course_code
+
+PARTS = "autograder.nbgrader_parts"
+NBGRADER = "nbgrader.preprocessors"
+
+
+def install(config: Config, config_file: str) -> None:
+    """Configure nbgrader for a course folder, and replace its Autograde by ours."""
+    from nbgrader.apps import api, autogradeapp
+
+    from autograder.nbgrader_parts.autograde import CourseAutograde
+
+    # nbgrader has no option for these: its applications import the class by name.
+    autogradeapp.Autograde = CourseAutograde
+    api.Autograde = CourseAutograde
+    add_scripts_to_path()
+    configure(config, Path(config_file).resolve().parent)
+
+
+def configure(config: Config, root: Path) -> None:
+    """The settings of a course folder."""
+    config.CourseDirectory.root = str(root)
+    config.CourseDirectory.course_id = course_code()
+    config.GenerateAssignment.preprocessors = generate_preprocessors()
+    # Rebuilding on the release has replaced what nbgrader would overwrite from its database.
+    config.Autograde.sanitize_preprocessors = [f"{NBGRADER}.CheckCellMetadata"]
+    config.Autograde.autograde_preprocessors = [
+        f"{PARTS}.execute.SandboxExecute",
+        f"{PARTS}.save.TrustedSaveAutoGrades",
+        f"{NBGRADER}.AssignLatePenalties",
+        f"{NBGRADER}.CheckCellMetadata",
+    ]
+    config.HTMLExporter.sanitize_html = True
+    config.HTMLExporter.filters = {"markdown2html": f"{PARTS}.html.safe_markdown2html"}
+
+
+def generate_preprocessors() -> list[str]:
+    """nbgrader's own steps of a release, then the one that names and keeps the version."""
+    from nbgrader.converters import GenerateAssignment
+
+    steps = GenerateAssignment.preprocessors.default()
+    stock = [f"{step.__module__}.{step.__name__}" for step in steps]
+    return [*stock, f"{PARTS}.generate.StampRelease"]
+
+
+def add_scripts_to_path() -> None:
+    """Let nbgrader find `alembic`, which it starts by name to make a gradebook."""
+    scripts = str(Path(sys.executable).parent)
+    if scripts not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([scripts, os.environ.get("PATH", "")])

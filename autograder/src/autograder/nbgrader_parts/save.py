@@ -1,0 +1,81 @@
+"""nbgrader's SaveAutoGrades step, replaced: scores come from our result, never from outputs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from nbformat import NotebookNode
+from nbgrader.api import MissingEntry
+from nbgrader.preprocessors import SaveAutoGrades
+
+from autograder import cells, incidents
+from autograder.results import Result
+
+
+class TrustedSaveAutoGrades(SaveAutoGrades):
+    """Writes unrounded scores; a missing one means review by hand, never full marks."""
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        nb, resources = super().preprocess(nb, resources)
+        with self.gradebook:
+            self._review_what_is_missing(nb)
+        return nb, resources
+
+    def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
+        try:
+            grade = self.gradebook.find_grade(cells.grade_id(cell), *self._submission())
+        except MissingEntry:
+            self.log.warning("%s is not in the gradebook", cells.grade_id(cell))
+            return
+        if cells.is_written(cell):
+            super()._add_score(cell, resources)
+            return
+        grade.auto_score = self._score(cell, resources, grade.max_score)
+        grade.needs_manual_grade = grade.auto_score is None or grade.manual_score is not None
+        self.gradebook.db.commit()
+
+    def _score(
+        self, cell: NotebookNode, resources: dict[str, Any], max_score: float
+    ) -> float | None:
+        """The exercise's share of the gradebook's points; None unless it is certain."""
+        result = _result(resources)
+        exercise = result.exercises.get(cells.exercise_of(cell) or "") if result else None
+        if exercise is None or exercise.score is None or exercise.max_score <= 0:
+            return None
+        if exercise.max_score == max_score:
+            score = exercise.score
+        else:
+            score = exercise.score / exercise.max_score * max_score
+        return score if math.isfinite(score) and 0 <= score <= max_score else None
+
+    def _add_comment(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
+        try:
+            comment = self.gradebook.find_comment(cells.grade_id(cell), *self._submission())
+        except MissingEntry:
+            return
+        super()._add_comment(cell, resources)
+        result = _result(resources)
+        notes = incidents.notes(result, cells.grade_id(cell)) if result else []
+        if notes:
+            comment.auto_comment = " ".join(filter(None, [comment.auto_comment, *notes]))
+            self.gradebook.db.commit()
+
+    def _review_what_is_missing(self, nb: NotebookNode) -> None:
+        """An exercise that this version of the notebook does not have is for a person."""
+        present = {cells.grade_id(cell) for cell in nb.cells}
+        submission = self.gradebook.find_submission_notebook(*self._submission())
+        for grade in submission.grades:
+            if grade.name not in present:
+                grade.auto_score, grade.needs_manual_grade = None, True
+        self.gradebook.db.commit()
+
+    def _submission(self) -> tuple[str, str, str]:
+        return self.notebook_id, self.assignment_id, self.student_id
+
+
+def _result(resources: dict[str, Any]) -> Result | None:
+    """What SandboxExecute found in this very pass, or None if it did not run."""
+    return resources.get("autograder", {}).get("result")
