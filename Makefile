@@ -1,0 +1,37 @@
+# Everything a newcomer needs; `make demo` and `make test` set up what they need by themselves.
+.PHONY: help setup demo test lint check clean
+SHELL := /bin/bash
+PY := .venv/bin/python
+export OMP_NUM_THREADS ?= 1
+
+help:  ## this list
+	@grep -E '^[a-z0-9.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.ready  ## .venv with everything, system packages included
+
+.venv/.ready: requirements.txt requirements.lock tools/venv.sh tools/system-packages.sh
+	bash tools/system-packages.sh python3-venv bubblewrap libseccomp2
+	bash tools/venv.sh
+
+demo: setup  ## build the course, grade a sample class, show the table and where feedback lies
+	$(PY) -m autograder.demo
+
+test: setup lint  ## the whole test suite: machinery, releases, and every hidden suite on its zoo
+	bash tools/system-packages.sh chromium postgresql
+	$(PY) -m pytest
+	.venv/bin/course build --check
+	.venv/bin/course check
+
+lint: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy autograder/src/autograder shared/sft2rl tools
+
+check: setup  ## prove the hidden suites on their zoos
+	.venv/bin/course check
+
+environment.yml: requirements.txt tools/make_environment.py
+	python3 tools/make_environment.py
+
+clean:  ## remove what was built (not the class's data in course/)
+	rm -rf build demo .pytest_cache .ruff_cache .mypy_cache
