@@ -409,7 +409,8 @@ def policy_gradient_exact(
 
     Returns:
         Tensor [V] of theta's dtype, without graph: the sum over y of
-        pi(y) R_beta(y) grad ln pi(y).
+        pi(y) R_beta(y) grad ln pi(y). Finite for all finite logits, also where a
+        probability underflows to 0.
     """
     ### BEGIN SOLUTION
     logp = theta.detach().log_softmax(-1)
@@ -901,6 +902,7 @@ clouds(
 # added to all rewards does not change the problem. *(Figure: two panels with falling curves; no
 # baseline lies low on the left and very high on the right; leave-one-out and the best constant are
 # the same curves in both.)*
+
 
 # %% tags=["show"]
 def trace_variance(A: torch.Tensor, K: int, estimator: Callable) -> float:

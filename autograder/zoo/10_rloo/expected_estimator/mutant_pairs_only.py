@@ -1,0 +1,14 @@
+"""K = 2, as in the text.
+
+message: called with rewards [K]
+"""
+
+
+def expected_estimator(probs, A, K, estimator):
+    scores = torch.eye(len(probs), dtype=probs.dtype) - probs
+    total = 0.0
+
+    for y in itertools.product(range(len(probs)), repeat=2):
+        y = list(y)
+        total = total + probs[y].prod() * estimator(A[y], scores[y])
+    return total

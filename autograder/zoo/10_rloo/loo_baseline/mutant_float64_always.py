@@ -1,0 +1,12 @@
+"""Converts to float64.
+
+message: same dtype
+"""
+
+
+def loo_baseline(rewards):
+    if rewards.shape[1] < 2:
+        raise ValueError("K must be at least 2")
+
+    rewards = rewards.double()
+    return (rewards.sum(1, keepdim=True) - rewards) / (rewards.shape[1] - 1)

@@ -1,0 +1,12 @@
+"""Forgets beta.
+
+message: forgot beta
+"""
+
+
+def policy_gradient_exact(theta, R, ref, beta):
+    logp = theta.log_softmax(0)
+    pi = logp.exp()
+
+    r = R - (logp - ref.log())
+    return pi * (r - pi @ r)

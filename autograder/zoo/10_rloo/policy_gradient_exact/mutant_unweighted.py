@@ -1,0 +1,12 @@
+"""Leaves out the weights pi.
+
+message: left out the weights
+"""
+
+
+def policy_gradient_exact(theta, R, ref, beta):
+    logp = theta.log_softmax(0)
+    pi = logp.exp()
+
+    r = R - beta * (logp - ref.log())
+    return r @ (torch.eye(len(pi), dtype=pi.dtype) - pi)

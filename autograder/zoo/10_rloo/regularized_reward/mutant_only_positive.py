@@ -1,0 +1,8 @@
+"""Clamps the penalty at zero.
+
+message: R_beta = R - beta
+"""
+
+
+def regularized_reward(R, logp, ref_logp, beta):
+    return R - beta * (logp - ref_logp).clamp(min=0)

@@ -1,0 +1,8 @@
+"""Reinforces good samples only.
+
+message: -R_beta(y_i) / B
+"""
+
+
+def reinforce_surrogate(logps, ref_logps, R, beta):
+    return -((R - beta * (logps - ref_logps)).detach().clamp(min=0) * logps).mean()

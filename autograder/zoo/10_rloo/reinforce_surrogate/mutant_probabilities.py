@@ -1,0 +1,8 @@
+"""Weights with the probability, not its logarithm.
+
+message: -R_beta(y_i) / B
+"""
+
+
+def reinforce_surrogate(logps, ref_logps, R, beta):
+    return -((R - beta * (logps - ref_logps)).detach() * logps.exp()).mean()

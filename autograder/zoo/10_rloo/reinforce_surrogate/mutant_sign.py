@@ -1,0 +1,8 @@
+"""Maximises.
+
+message: sign is wrong
+"""
+
+
+def reinforce_surrogate(logps, ref_logps, R, beta):
+    return ((R - beta * (logps - ref_logps)).detach() * logps).mean()

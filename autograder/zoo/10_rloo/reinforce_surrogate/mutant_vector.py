@@ -1,0 +1,8 @@
+"""Forgets the mean.
+
+message: differentiated
+"""
+
+
+def reinforce_surrogate(logps, ref_logps, R, beta):
+    return -(R - beta * (logps - ref_logps)).detach() * logps

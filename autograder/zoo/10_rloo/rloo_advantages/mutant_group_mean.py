@@ -1,0 +1,12 @@
+"""Group mean as baseline.
+
+message: own reward included
+"""
+
+
+def rloo_advantages(rewards, logps, ref_logps, beta):
+    if rewards.shape[1] < 2:
+        raise ValueError("K must be at least 2")
+
+    r = (rewards - beta * (logps - ref_logps)).detach()
+    return r - r.mean(1, keepdim=True)

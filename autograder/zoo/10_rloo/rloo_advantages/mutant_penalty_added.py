@@ -1,0 +1,9 @@
+"""Adds the penalty.
+
+message: wrong sign
+"""
+
+
+def rloo_advantages(rewards, logps, ref_logps, beta):
+    r = (rewards + beta * (logps - ref_logps)).detach()
+    return r - loo_baseline(r)

@@ -1,0 +1,12 @@
+"""The same with a small epsilon.
+
+message: minus the mean of R_beta
+"""
+
+
+def rloo_advantages(rewards, logps, ref_logps, beta):
+    if rewards.shape[1] < 2:
+        raise ValueError("K must be at least 2")
+
+    r = (rewards - beta * (logps - ref_logps)).detach()
+    return (r - r.mean(1, keepdim=True)) / (r.std(1, keepdim=True) + 1e-4)

@@ -1,0 +1,15 @@
+"""Returns minus the gradient when there is no tuple.
+
+message: 2 <= K <= V
+"""
+
+
+def rloo_bias_without_replacement(probs, A, K):
+    scores = torch.eye(len(probs), dtype=probs.dtype) - probs
+    mean = torch.zeros_like(probs)
+    for sample in itertools.permutations(range(len(probs)), K):
+        y = list(sample)
+        taken = probs[y].cumsum(0) - probs[y]
+        weight = (probs[y] / (1 - taken)).prod()
+        mean = mean + weight * (A[y] - (A[y].sum() - A[y]) / (K - 1)) @ scores[y] / K
+    return mean - (probs * A) @ scores

@@ -1,0 +1,11 @@
+"""The closed form of the uniform case for every policy.
+
+message: Sum over ordered tuples
+"""
+
+
+def rloo_bias_without_replacement(probs, A, K):
+    if not 2 <= K <= len(probs):
+        raise ValueError("need 2 <= K <= V")
+
+    return (probs * (A - (probs * A).sum())) / (len(probs) - 1)

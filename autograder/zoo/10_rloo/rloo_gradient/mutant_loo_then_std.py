@@ -1,0 +1,14 @@
+"""Leave-one-out, then the standard deviation.
+
+message: biased
+"""
+
+
+def rloo_gradient(theta, y, R, ref, beta):
+    logp = theta.log_softmax(0)
+    pi = logp.exp()
+    r = (R - beta * (logp - ref.log()))[y]
+    scores = torch.eye(len(pi), dtype=pi.dtype)[y] - pi
+    K = len(y)
+
+    return (r - (r.sum() - r) / (K - 1)) / (r.std() + 1e-6) @ scores / K

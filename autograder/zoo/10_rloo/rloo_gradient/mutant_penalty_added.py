@@ -1,0 +1,15 @@
+"""Adds the penalty.
+
+message: penalty has the wrong sign
+"""
+
+
+def rloo_gradient(theta, y, R, ref, beta):
+    logp = theta.log_softmax(0)
+    pi = logp.exp()
+    r = (R - beta * (logp - ref.log()))[y]
+    scores = torch.eye(len(pi), dtype=pi.dtype)[y] - pi
+    K = len(y)
+
+    r = (R + beta * (logp - ref.log()))[y]
+    return (r - (r.sum() - r) / (K - 1)) @ scores / K

@@ -1,0 +1,14 @@
+"""Divides by the standard deviation, with epsilon.
+
+message: biased
+"""
+
+
+def rloo_gradient(theta, y, R, ref, beta):
+    logp = theta.log_softmax(0)
+    pi = logp.exp()
+    r = (R - beta * (logp - ref.log()))[y]
+    scores = torch.eye(len(pi), dtype=pi.dtype)[y] - pi
+    K = len(y)
+
+    return (r - r.mean()) / (r.std() + 1e-8) @ scores / K

@@ -1,0 +1,14 @@
+"""Weights the samples with pi.
+
+message: drawn from it
+"""
+
+
+def rloo_gradient(theta, y, R, ref, beta):
+    logp = theta.log_softmax(0)
+    pi = logp.exp()
+    r = (R - beta * (logp - ref.log()))[y]
+    scores = torch.eye(len(pi), dtype=pi.dtype)[y] - pi
+    K = len(y)
+
+    return (pi[y] * (r - (r.sum() - r) / (K - 1))) @ scores

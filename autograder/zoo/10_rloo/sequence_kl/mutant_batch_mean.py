@@ -1,0 +1,11 @@
+"""Averages over the batch.
+
+message: averaged over the batch
+"""
+
+
+def sequence_kl(logits, ref_logits, completion_mask):
+    lp, lq = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+
+    kl = (lp.exp() * (lp - lq)).sum(-1)
+    return (kl * completion_mask.to(kl.dtype)).sum(-1).mean()

@@ -1,0 +1,11 @@
+"""Detaches the weights.
+
+message: detached the probabilities
+"""
+
+
+def sequence_kl(logits, ref_logits, completion_mask):
+    lp, lq = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+
+    kl = (lp.detach().exp() * (lp - lq)).sum(-1)
+    return (kl * completion_mask.to(kl.dtype)).sum(-1)

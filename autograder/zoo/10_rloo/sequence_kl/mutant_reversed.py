@@ -1,0 +1,11 @@
+"""KL(ref || pi).
+
+message: reverse divergence
+"""
+
+
+def sequence_kl(logits, ref_logits, completion_mask):
+    lp, lq = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+
+    kl = (lq.exp() * (lq - lp)).sum(-1)
+    return (kl * completion_mask.to(kl.dtype)).sum(-1)
