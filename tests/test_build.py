@@ -108,15 +108,22 @@ def test_check_names_the_stale_line(tiny: Assignment):
     ("leaked", "what"),
     [
         ("twice_the_argument = x + x\nreturn twice_the_argument", "the solution of double"),
-        ("The square grows with the argument itself, twice the argument", "the model answer"),
-        ('x = -draw.integer(3, 50)\nexpect(student.double(x)).equals(2 * x, "The sign', "suite"),
+        (
+            "The square grows with the argument itself, twice the argument",
+            "the model answer or rubric of written_square",
+        ),
+        (
+            "x = -draw.integer(3, 50)\nexpect(student.double(x)).equals"
+            '(2 * x, "The sign of the argument must',
+            "the hidden test_negative_numbers_are_doubled",
+        ),
         ("open('/home/ada/course/data.txt')", "an absolute path"),
     ],
 )
 def test_a_leak_is_named_with_its_line(tiny: Assignment, leaked: str, what: str):
     build.write(tiny)
     notebook = nbformat.read(tiny.released, as_version=4)
-    notebook.cells[0].source += "\n\n" + leaked
+    notebook.cells[0].source += "\n\nAnd now:\n" + leaked
     text = cells.to_text(notebook)
     (problem,) = leaks(tiny, build.read_source(tiny), text)
     line = int(problem.split(":")[1])

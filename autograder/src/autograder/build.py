@@ -57,10 +57,14 @@ def parse_source(assignment: Assignment) -> NotebookNode:
 
 def build(assignment: Assignment) -> tuple[str, str]:
     """The text of the instructor's notebook and of the released one."""
+    source = read_source(assignment)
+    return to_text(source), _released(assignment, source)
+
+
+def _released(assignment: Assignment, source: NotebookNode) -> str:
     from autograder.nbgrader_parts.generate import released
 
-    source = read_source(assignment)
-    return to_text(source), to_text(released(assignment, source))
+    return to_text(released(assignment, source))
 
 
 def problems(assignment: Assignment) -> list[str]:
@@ -68,7 +72,7 @@ def problems(assignment: Assignment) -> list[str]:
     from autograder.leaks import leaks
 
     source = read_source(assignment)
-    _, wanted = build(assignment)
+    wanted = _released(assignment, source)
     where = _shown(assignment, assignment.released)
     if not assignment.released.is_file():
         return [f"{where} is missing: run `course build {assignment.name}`"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,21 @@ from autograder.results import Incident
 
 @dataclass(frozen=True)
 class Row:
-    """One student's line in the table of a graded class."""
+    """One student's line in the table of a graded class.
+
+    Attributes:
+        score, max_score: of the exercises that the machine grades.
+        written: the hand-graded answers, as text.
+        happened: what a TA should know.
+        failed: nbgrader could not process this submission.
+    """
 
     student: str
-    score: float
-    max_score: float
+    score: float = 0.0
+    max_score: float = 0.0
+    written: str = ""
     flags: tuple[str, ...] = ()
-    happened: tuple[str, ...] = field(default=())
+    happened: tuple[str, ...] = ()
     failed: bool = False
 
 
@@ -79,7 +87,7 @@ def _grade_one(
         log = course.root / f"{assignment.name}.log"
         with log.open("a", encoding="utf-8") as file:
             file.write(f"{student}\n{outcome.get('log', '')}\n{outcome['error']}\n")
-        return Row(student, 0.0, 0.0, ("not graded",), (f"nbgrader failed: see {log}",), True)
+        return Row(student, happened=(f"nbgrader failed: see {log}",), failed=True)
     return read_row(api, course, assignment, student)
 
 
@@ -87,15 +95,31 @@ def read_row(api: NbGraderAPI, course: Course, assignment: Assignment, student: 
     """A graded student's line, from the gradebook and the autograded notebook."""
     with gradebook(api) as book:
         submission = book.find_submission(assignment.name, student)
-        score, max_score = submission.score, submission.max_score
-        flags = []
-        if submission.total_seconds_late > 0:
-            flags.append("late")
-        if submission.needs_manual_grade:
-            flags.append("by hand")
+        flags = ["late"] if submission.total_seconds_late > 0 else []
+        grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+        machine = [grade for grade in grades if grade.cell_type == "code"]
+        written = [grade for grade in grades if grade.cell_type != "code"]
+        if any(grade.needs_manual_grade for grade in machine):
+            flags.append("review")
+        row = Row(
+            student,
+            sum(grade.score or 0.0 for grade in machine),
+            sum(grade.max_score for grade in machine),
+            _written(written),
+            tuple(flags),
+        )
     path = course.autograded(assignment.name, student) / f"{assignment.notebook}.ipynb"
     result = json.loads(path.read_text("utf-8"))["metadata"]["sft2rl"]["result"]
-    return Row(student, score, max_score, tuple(flags), tuple(happened(result)))
+    return replace(row, happened=tuple(happened(result)))
+
+
+def _written(grades: list[Any]) -> str:
+    """The hand-graded answers: their points, or what is left to do."""
+    if not grades:
+        return ""
+    if any(grade.needs_manual_grade for grade in grades):
+        return "to grade"
+    return f"{sum(grade.score or 0.0 for grade in grades):g} / {sum(g.max_score for g in grades):g}"
 
 
 def happened(result: dict[str, Any]) -> list[str]:

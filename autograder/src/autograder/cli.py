@@ -85,19 +85,15 @@ def list_(json_: JsonOption = False, course: CourseOption = None) -> int:
     if json_:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return DONE
-    table = Table()
-    for heading in ("name", "title", "section", "due", "minutes", "exercises"):
+    table = Table(box=None, caption="points: by machine + by hand", caption_justify="left")
+    for heading in ("name", "title", "section", "due", "exercises", "points"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("points", "by hand"):
-        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
             *(str(row[key]) for key in ("name", "title", "section")),
             row["due"][:10],
-            str(row["minutes"]),
-            str(len(row["exercises"]) or "not written yet"),
-            f"{row['points']:g}",
-            f"{row['manual_points']:g}",
+            str(len(row["exercises"]) or "to come"),
+            f"{row['points']:g} + {row['manual_points']:g}",
         )
     out.print(table)
     return DONE
@@ -286,13 +282,15 @@ def print_rows(rows: list[Row]) -> None:
     table = Table()
     table.add_column("student")
     table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("flags")
+    table.add_column("by hand", no_wrap=True)
+    table.add_column("flags", no_wrap=True)
     table.add_column("what happened")
     for row in rows:
         score = f"{row.score:.4g} / {row.max_score:g}"
         table.add_row(
             escape(row.student),
             score,
+            row.written,
             ", ".join(row.flags),
             escape("\n".join(row.happened)) or "all right",
         )

@@ -54,7 +54,8 @@ def note(incident: Incident) -> str:
     title = NOTES.get(incident.code, incident.code)
     where = f" (`{incident.exercise}`)" if incident.exercise else ""
     detail = "a person will look at it" if incident.code in STAFF_ONLY else incident.detail
-    return f"{title}{where}: {detail}."
+    end = "" if detail.endswith((".", "?")) else "."
+    return f"{title}{where}: {detail}{end}"
 
 
 def notes(result: Result, name: str | None = None) -> list[str]:

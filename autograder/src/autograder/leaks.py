@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -13,9 +14,12 @@ from autograder import cells
 from autograder.config import Assignment
 
 CODE_RUN = 20  # so many equal tokens in a row are a leak (all of them, where a solution has fewer)
+TEST_RUN = 30  # the same for a hidden test, which shares calls and signatures with the notebook
 SHORTEST = 6  # shorter solutions, like `return a + b`, cannot be told from ordinary code
 PROSE_RUN = 8  # so many equal words in a row are a leak of a model answer
 TOKEN = re.compile(r"\w+|[^\w\s]")
+WORD = re.compile(r"[^\W\d_]{2,}")
+FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]*\$|`[^`\n]*`", re.DOTALL)
 ABSOLUTE_PATH = re.compile(
     r"(?<![\w.:/])/(?:home|root|Users|tmp|work|mnt|opt|srv)/\w+|\b[A-Z]:\\\w"
 )
@@ -23,18 +27,21 @@ ABSOLUTE_PATH = re.compile(
 
 @dataclass(frozen=True)
 class Secret:
-    """A text that may not be released, as tokens."""
+    """A text that may not be released, as tokens; `prose` counts words outside formulas only."""
 
     what: str
     tokens: tuple[str, ...]
     run: int
+    prose: bool = False
+
+    @property
+    def size(self) -> int:
+        return min(self.run, len(self.tokens))
 
     @property
     def windows(self) -> frozenset[tuple[str, ...]]:
-        size = min(self.run, len(self.tokens))
-        return frozenset(
-            self.tokens[start : start + size] for start in range(len(self.tokens) - size + 1)
-        )
+        starts = range(len(self.tokens) - self.size + 1)
+        return frozenset(self.tokens[start : start + self.size] for start in starts)
 
 
 def leaks(assignment: Assignment, source: NotebookNode, released: str) -> list[str]:
@@ -74,16 +81,22 @@ def _secrets(assignment: Assignment, source: NotebookNode) -> Iterator[Secret]:
     for cell in source.cells:
         name = cells.grade_id(cell)
         if cells.is_written(cell):
-            tokens = tuple(TOKEN.findall(cell.source))
-            yield Secret(f"the model answer or rubric of {name}", tokens, PROSE_RUN)
+            words = tuple(word for word, _ in _words(cell.source))
+            yield Secret(f"the model answer or rubric of {name}", words, PROSE_RUN, prose=True)
         elif cells.is_solution(cell):
             for region in solution_regions(cell.source):
                 tokens = tuple(TOKEN.findall(_without_comments(region)))
                 if len(tokens) >= SHORTEST:
                     yield Secret(f"the solution of {name}", tokens, CODE_RUN)
     if assignment.suite.is_file():
-        tokens = tuple(TOKEN.findall(assignment.suite.read_text("utf-8")))
-        yield Secret("the hidden suite", tokens, CODE_RUN)
+        yield from _hidden_tests(assignment.suite.read_text("utf-8"))
+
+
+def _hidden_tests(suite: str) -> Iterator[Secret]:
+    for node in ast.parse(suite).body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            body = "\n".join(ast.get_source_segment(suite, each) or "" for each in node.body)
+            yield Secret(f"the hidden {node.name}", tuple(TOKEN.findall(body)), TEST_RUN)
 
 
 def solution_regions(source: str) -> Iterator[str]:
@@ -98,16 +111,29 @@ def _without_comments(code: str) -> str:
 
 def _leaks_of_text(text: str, secrets: list[Secret]) -> Iterator[tuple[str, str]]:
     """The first line and the name of each secret in a text."""
-    lines = text.splitlines()
-    tokens = [(token, line) for line in lines for token in TOKEN.findall(line)]
-    words = tuple(token for token, _ in tokens)
+    readings = {True: _words(text), False: _tokens(text)}
     for secret in secrets:
+        reading = readings[secret.prose]
+        tokens = tuple(token for token, _ in reading)
         windows = secret.windows
-        size = min(secret.run, len(secret.tokens))
-        for start in range(len(words) - size + 1):
-            if size and words[start : start + size] in windows:
-                yield tokens[start][1], f"{secret.what}: {tokens[start][1].strip()}"
+        for start in range(len(tokens) - secret.size + 1):
+            if secret.size and tokens[start : start + secret.size] in windows:
+                line = text.splitlines()[reading[start][1]]
+                yield line, f"{secret.what}: {line.strip()}"
                 break
+
+
+def _tokens(text: str) -> list[tuple[str, int]]:
+    """The tokens of code, each with the index of its line."""
+    lines = enumerate(text.splitlines())
+    return [(token, index) for index, line in lines for token in TOKEN.findall(line)]
+
+
+def _words(text: str) -> list[tuple[str, int]]:
+    """The words outside formulas and code, each with the index of its line."""
+    bare = FORMULA.sub(lambda match: "\n" * match.group().count("\n"), text)
+    lines = enumerate(bare.split("\n"))
+    return [(word, index) for index, line in lines for word in WORD.findall(line)]
 
 
 def _paths(text: str) -> Iterator[tuple[str, str]]:

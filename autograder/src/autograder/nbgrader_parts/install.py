@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from pathlib import Path
 
 from traitlets.config import Config
@@ -23,6 +24,8 @@ def install(config: Config, config_file: str) -> None:
     # nbgrader has no option for these: its applications import the class by name.
     autogradeapp.Autograde = CourseAutograde
     api.Autograde = CourseAutograde
+    # SQLAlchemy warns of nbgrader's own queries, several times for each submission.
+    warnings.filterwarnings("ignore", message="Object of type <Submitted")
     add_scripts_to_path()
     configure(config, Path(config_file).resolve().parent)
 
@@ -41,7 +44,10 @@ def configure(config: Config, root: Path) -> None:
         f"{NBGRADER}.CheckCellMetadata",
     ]
     config.HTMLExporter.sanitize_html = True
-    config.HTMLExporter.filters = {"markdown2html": f"{PARTS}.html.safe_markdown2html"}
+    config.HTMLExporter.filters = {
+        "markdown2html": f"{PARTS}.html.safe_markdown2html",
+        "clean_html": f"{PARTS}.html.clean_html",
+    }
 
 
 def generate_preprocessors() -> list[str]:
