@@ -86,11 +86,12 @@ def list_(json_: JsonOption = False, course: CourseOption = None) -> int:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return DONE
     table = Table(box=None, caption="points: by machine + by hand", caption_justify="left")
-    for heading in ("name", "title", "section", "due", "exercises", "points"):
+    for heading in ("name", "title", "due", "exercises", "points"):
         table.add_column(heading, no_wrap=True)
     for row in rows:
         table.add_row(
-            *(str(row[key]) for key in ("name", "title", "section")),
+            row["name"],
+            escape(row["title"]),
             row["due"][:10],
             str(len(row["exercises"]) or "to come"),
             f"{row['points']:g} + {row['manual_points']:g}",
