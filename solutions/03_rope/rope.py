@@ -345,7 +345,8 @@ check.apply_rope(apply_rope)
 # at position n, both turned by your `apply_rope`. Under each dial stands what the pair adds to the score.
 # First move m alone: the blue hands turn, the fast ones quickly. Then move the **shift**, which adds the
 # same number to m and n: everything turns, and not one number below the dials changes. That is the whole
-# idea of RoPE, and the next section proves it.*
+# idea of RoPE, and the next section proves it. The base is 100 at first, so that all four hands move; at
+# 10000 the last pair turns by 0.06 degrees per token. Which pairs can tell neighbours apart then?*
 
 # %% tags=["show"]
 rotation_dials(apply_rope, rope_angles)
@@ -416,10 +417,10 @@ check.rope_scores(rope_scores)
 # %% [markdown]
 # ### What the score looks like
 #
-# *Figure: the score of one query with the same key at every distance from -60 to 60, divided by the score
-# at distance 0. Left panel: q = k, all pairs equal; a symmetric peak at 0 with ripples that get lower,
-# wider apart for the larger base. Right panel: three queries made to look 0, 5 and 20 tokens back; each
-# curve is the same shape with its peak at its own distance.*
+# *Figure: the score of one query with one key at every distance from -60 to 60, divided by the highest
+# score. Left panel: q = k, all pairs equal; a sharp symmetric peak at 0, then ripples around a level that
+# sinks slowly; the curve of the larger base lies higher. Right panel: three queries made to look 0, 5 and
+# 20 tokens back; the three curves have the same shape, each with its peak at its own distance.*
 #
 # The right panel is the interesting one. Choose $q = R_{-s}\,k$, the key turned back by $s$ positions. Then
 # the score at distance $m - n = s$ is $\langle R_{-s}k, R_{-s}k\rangle = \|k\|^2$, the largest it can be.
@@ -680,9 +681,9 @@ for label, model in [
 
 # %% [markdown]
 # The first line is zero up to the seventh digit. What is left is not yours: `transformers` computes its
-# angles in float32 (you now know why it is at least not bfloat16). The other three lines are wrong by as
-# much as the logits themselves are large. Nothing crashes and no shape is wrong; the model just babbles.
-# Issue 24 of the TinyLlama repository (2023) is such a case, found in the wild.
+# angles in float32 (you now know why not in bfloat16). The other three lines are wrong by 0.7 to 2.9, with
+# logits that reach 2.3. Nothing crashes and no shape is wrong; the model just babbles. Issue 24 of the
+# TinyLlama repository (2023) is such a case, found in the wild: pairs of the wrong layout, gibberish out.
 #
 # One more experiment with the same model. Add 1000 to all positions and look at the logits.
 

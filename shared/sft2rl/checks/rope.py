@@ -12,27 +12,38 @@ F64 = torch.float64
 
 
 def sinusoidal_pe(fn):
-    """Four positions at width 4, one row at width 6, and the dot product of two rows."""
-    angles = torch.tensor([[0.0, 0.0], [1.0, 0.01], [2.0, 0.02], [3.0, 0.03]], dtype=F64)
-    sin, cos = angles.sin(), angles.cos()
-    want = torch.stack([sin[:, 0], cos[:, 0], sin[:, 1], cos[:, 1]], dim=-1)
-    later = angles + torch.tensor([1.0, 0.01], dtype=F64)
-    doubled = angles * torch.tensor([1.0, 0.01], dtype=F64)
+    """Three positions at width 6, one pair, and the dot products of distant rows."""
+    d = 6
+    positions = torch.arange(3, dtype=F64)[:, None]
+
+    def table(exponents, first=torch.sin, second=torch.cos, start=0):
+        angles = (positions + start) * torch.tensor([10_000.0**-e for e in exponents], dtype=F64)
+        return torch.stack([first(angles), second(angles)], dim=-1).flatten(-2)
+
+    exponents = [0, 2 / 6, 4 / 6]
+    want = table(exponents)
+    per_column = positions * torch.tensor([10_000.0 ** (-j / d) for j in range(d)], dtype=F64)
+    even = torch.arange(d) % 2 == 0
     close(
-        fn(4, 4),
+        fn(3, d),
         want,
-        "sinusoidal_pe(4, 4)",
+        "sinusoidal_pe(3, 6)",
         mistakes={
-            "put all sines first and all cosines after them": torch.cat([sin, cos], -1),
-            "swap sine and cosine": _alternate(cos, sin),
-            "count positions from 1": _alternate(later.sin(), later.cos()),
-            "multiply arange(0, d, 2) by 2 again": _alternate(doubled.sin(), doubled.cos()),
+            "put all sines first and all cosines after them": torch.cat(
+                [want[:, 0::2], want[:, 1::2]], dim=-1
+            ),
+            "swap sine and cosine": table(exponents, torch.cos, torch.sin),
+            "count positions from 1": table(exponents, start=1),
+            "multiply arange(0, d, 2) by 2 again": table([0, 4 / 6, 8 / 6]),
+            "forget the 2 of 2i/d": table([0, 1 / 6, 2 / 6]),
+            "divide by d - 2 instead of d": table([0, 2 / 4, 4 / 4]),
+            "use the number of the column instead of that of the pair": torch.where(
+                even, per_column.sin(), per_column.cos()
+            ),
         },
     )
-    row = fn(2, 6)[1]
-    frequencies = [10_000 ** (-2 * i / 6) for i in range(3)]
-    numbers = [f(w) for w in frequencies for f in (math.sin, math.cos)]
-    close(row, torch.tensor(numbers, dtype=F64), "sinusoidal_pe(2, 6)[1], three pairs")
+    one = torch.tensor([[0.0, 1.0], [math.sin(1.0), math.cos(1.0)]], dtype=F64)
+    close(fn(2, 2), one, "sinusoidal_pe(2, 2), a single pair")
     table = fn(60, 10)
     close(table[7] @ table[12], table[47] @ table[52], "rows 7 and 12 against rows 47 and 52")
     passed("sinusoidal_pe")
@@ -62,7 +73,7 @@ def rope_angles(fn):
 
 
 def apply_rope(fn):
-    """Right angles by hand, length, position 0, dtype, heads, and the gradient's existence."""
+    """Right angles by hand, lengths, heads, angles by row of the batch, dtypes, and the graph."""
     x = torch.tensor([[3.0, 1.0, 2.0, 5.0], [3.0, 1.0, 2.0, 5.0]], dtype=F64)
     before = x.clone()
     angles = torch.tensor([[0.0, 0.0], [math.pi / 2, 0.0]], dtype=F64)
@@ -78,6 +89,8 @@ def apply_rope(fn):
             "put all first coordinates before all second ones": torch.tensor(
                 [[3.0, 2, 1, 5], [-1, 2, 3, 5]], dtype=F64
             ),
+            "forget the minus sign": torch.tensor([[3.0, 1, 2, 5], [1, 3, 2, 5]], dtype=F64),
+            "swap sine and cosine": torch.tensor([[-1.0, 3, -5, 2], [3, 1, -5, 2]], dtype=F64),
             "use the new x_2i where the formula needs the old one": torch.tensor(
                 [[3.0, 1, 2, 5], [-1, -1, 2, 5]], dtype=F64
             ),
@@ -107,22 +120,31 @@ def apply_rope(fn):
 
 
 def rope_scores(fn):
-    """One pair turned by whole radians, equal positions, a common shift, more keys than queries."""
-    q = torch.tensor([[1.0, 0.0]], dtype=F64)
-    k = torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=F64)
-    m, n = torch.tensor([4]), torch.tensor([2, 9])
+    """One pair turned by whole radians, equal positions, a shift, a base, positions by row."""
+    q = torch.tensor([[1.0, 0.0, 0.0, 0.0]], dtype=F64)
+    k = torch.tensor([[0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]], dtype=F64)
+    m, n = torch.tensor([4]), torch.tensor([2, 9, 9])
+    sin, cos = math.sin, math.cos
+    want = torch.tensor([[sin(2), -sin(5), cos(5)]], dtype=F64)
     close(
         fn(q, k, m, n),
-        torch.tensor([[math.sin(2.0), math.cos(5.0)]], dtype=F64),
-        "q = (1, 0) at position 4; keys (0, 1) at 2 and (1, 0) at 9",
+        want,
+        "q = (1, 0, 0, 0) at position 4; keys (0, 1, 0, 0) at 2 and at 9, (1, 0, 0, 0) at 9",
         mistakes={
             "use the distance |m - n| without its sign": torch.tensor(
-                [[-math.sin(2.0), math.cos(5.0)]], dtype=F64
+                [[-sin(2), -sin(5), cos(5)]], dtype=F64
             ),
-            "turn the queries only": torch.tensor([[math.sin(4.0), math.cos(4.0)]], dtype=F64),
-            "turn the keys only": torch.tensor([[-math.sin(2.0), math.cos(9.0)]], dtype=F64),
-            "divide by sqrt(d_head)": torch.tensor(
-                [[math.sin(2.0) / math.sqrt(2), math.cos(5.0) / math.sqrt(2)]], dtype=F64
+            "turn clockwise, or turn the key by m - n where n - m is due": torch.tensor(
+                [[-sin(2), sin(5), cos(5)]], dtype=F64
+            ),
+            "turn the queries only": torch.tensor([[sin(4), sin(4), cos(4)]], dtype=F64),
+            "turn the keys only": torch.tensor([[-sin(2), -sin(9), cos(9)]], dtype=F64),
+            "ignore the positions given and use 0, 1, 2, ...": torch.tensor(
+                [[0.0, -sin(1), cos(2)]], dtype=F64
+            ),
+            "divide by sqrt(d_head)": want / 2,
+            "pair column i with column i + d_head/2 (half-split layout)": torch.tensor(
+                [[0.0, 0.0, cos(5)]], dtype=F64
             ),
         },
     )
@@ -133,6 +155,22 @@ def rope_scores(fn):
     close(same, q @ k.transpose(-2, -1), "all positions equal: the plain dot products")
     m, n = torch.tensor([5, 3]), torch.tensor([0, 7, 2, 2])
     close(fn(q, k, m + 1000, n + 1000), fn(q, k, m, n), "all positions shifted by 1000")
+    by_row_q, by_row_k = torch.stack([m, m + 4])[:, None], torch.stack([n, n])[:, None]
+    close(
+        fn(q, k, by_row_q, by_row_k)[1],
+        fn(q[1], k[1], m + 4, n),
+        "positions [batch, 1, L], second row of the batch",
+    )
+    if torch.allclose(fn(q, k, m, n, base=100.0), fn(q, k, m, n)):
+        fail("The scores are the same for two bases: pass `base` on to the frequencies.")
+    if fn(q.float(), k.float(), m, n).dtype != torch.float32:
+        fail("For q and k in torch.float32 the scores must be in torch.float32.")
+    for name, got in (
+        ("q", fn(q.clone().requires_grad_(), k, m, n)),
+        ("k", fn(q, k.clone().requires_grad_(), m, n)),
+    ):
+        if not got.requires_grad:
+            fail(f"The graph from {name} to the scores is cut: no detach, no numpy, no item().")
     passed("rope_scores")
 
 
@@ -156,7 +194,3 @@ def half_to_interleaved(fn):
         fail("half_to_interleaved changed its argument w: build a new tensor instead.")
     close(fn(rows, 2), rows[order], "the bias of the same projection, one-dimensional")
     passed("half_to_interleaved")
-
-
-def _alternate(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    return torch.stack([first, second], dim=-1).flatten(-2)

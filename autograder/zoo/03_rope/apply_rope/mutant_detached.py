@@ -1,0 +1,13 @@
+"""Cuts the graph.
+
+message: gradients must reach x
+"""
+
+
+def apply_rope(x, angles):
+    x = x.detach()
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    even, odd = x[..., 0::2], x[..., 1::2]
+    first = even * cos - odd * sin
+    second = even * sin + odd * cos
+    return torch.stack([first, second], dim=-1).flatten(-2)

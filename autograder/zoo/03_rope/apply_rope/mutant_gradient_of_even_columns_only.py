@@ -1,0 +1,12 @@
+"""Right values, but the odd columns are detached.
+
+message: gradients must reach x
+"""
+
+
+def apply_rope(x, angles):
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    even, odd = x[..., 0::2], x[..., 1::2].detach()
+    first = even * cos - odd * sin
+    second = even * sin + odd * cos
+    return torch.stack([first, second], dim=-1).flatten(-2)

@@ -1,0 +1,10 @@
+"""Converts to float32.
+
+message: shape and dtype of w
+"""
+
+
+def half_to_interleaved(w, n_heads):
+    rows = torch.arange(w.shape[0])
+    order = rows.view(n_heads, 2, -1).transpose(1, 2).flatten()
+    return w[order].float()

@@ -1,0 +1,10 @@
+"""Writes the new order into w.
+
+message: in place
+"""
+
+
+def half_to_interleaved(w, n_heads):
+    rows = torch.arange(w.shape[0])
+    order = rows.view(n_heads, 2, -1).transpose(1, 2).flatten()
+    return w.copy_(w[order].clone())

@@ -1,0 +1,10 @@
+"""Returns the permutation instead of the rows.
+
+message: row 2i is old row i
+"""
+
+
+def half_to_interleaved(w, n_heads):
+    rows = torch.arange(w.shape[0])
+    order = rows.view(n_heads, 2, -1).transpose(1, 2).flatten()
+    return order

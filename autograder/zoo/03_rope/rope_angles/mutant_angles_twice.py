@@ -1,0 +1,10 @@
+"""[L, d_head] with every angle twice, as in transformers.
+
+message: one column per pair
+"""
+
+
+def rope_angles(L, d_head, base=10_000.0):
+    positions = torch.arange(L, dtype=torch.float64)
+    frequencies = base ** (-torch.arange(0, d_head, 2, dtype=torch.float64) / d_head)
+    return (positions[:, None] * frequencies).repeat(1, 2)

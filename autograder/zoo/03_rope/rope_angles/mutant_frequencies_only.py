@@ -1,0 +1,10 @@
+"""Returns one row of frequencies.
+
+message: [L, d_head/2]
+"""
+
+
+def rope_angles(L, d_head, base=10_000.0):
+    positions = torch.arange(L, dtype=torch.float64)
+    frequencies = base ** (-torch.arange(0, d_head, 2, dtype=torch.float64) / d_head)
+    return frequencies

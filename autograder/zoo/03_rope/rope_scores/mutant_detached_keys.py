@@ -1,0 +1,12 @@
+"""No gradient reaches the keys.
+
+message: gradients must reach
+"""
+
+
+def rope_scores(q, k, pos_q, pos_k, base=10_000.0):
+    k = k.detach()
+    frequencies = rope_angles(2, q.shape[-1], base)[1]
+    turned_q = apply_rope(q, pos_q[..., None] * frequencies)
+    turned_k = apply_rope(k, pos_k[..., None] * frequencies)
+    return turned_q @ turned_k.transpose(-2, -1)

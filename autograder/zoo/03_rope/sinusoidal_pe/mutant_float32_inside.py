@@ -1,0 +1,11 @@
+"""Rounds the frequencies to float32 and converts the table at the end.
+
+message: rounding error of a float32 frequency
+"""
+
+
+def sinusoidal_pe(L, d):
+    positions = torch.arange(L)
+    frequencies = 10_000.0 ** (-torch.arange(0, d, 2) / d)
+    angles = positions[:, None] * frequencies
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2).double()

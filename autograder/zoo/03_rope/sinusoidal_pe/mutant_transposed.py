@@ -1,0 +1,11 @@
+"""[d, L] in place of [L, d].
+
+message: [L, d]
+"""
+
+
+def sinusoidal_pe(L, d):
+    positions = torch.arange(L, dtype=torch.float64)
+    frequencies = 10_000.0 ** (-torch.arange(0, d, 2, dtype=torch.float64) / d)
+    angles = positions[:, None] * frequencies
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2).T
