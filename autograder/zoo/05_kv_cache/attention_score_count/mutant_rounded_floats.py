@@ -1,0 +1,12 @@
+"""Divides floats and converts back: the last digits are lost.
+
+message: Every digit counts
+"""
+
+
+def attention_score_count(T, use_cache, causal_only=False):
+    if use_cache:
+        return T * (T + 1) // 2
+    if causal_only:
+        return int(T * (T + 1) * (T + 2) / 6)
+    return int(T * (T + 1) * (2 * T + 1) / 6)

@@ -1,0 +1,10 @@
+"""The new token does not attend to itself.
+
+message: not t - 1
+"""
+
+
+def attention_score_count(T, use_cache, causal_only=False):
+    if use_cache:
+        return T * (T - 1) // 2
+    return sum(t * (t - 1) // 2 if causal_only else t * t for t in range(1, T + 1))

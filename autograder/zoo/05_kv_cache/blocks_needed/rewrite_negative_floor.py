@@ -1,0 +1,5 @@
+"""Floor of the negative."""
+
+
+def blocks_needed(length, bs):
+    return -(-length // bs)

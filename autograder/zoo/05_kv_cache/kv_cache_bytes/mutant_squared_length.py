@@ -1,0 +1,8 @@
+"""Counts scores, not vectors.
+
+message: not squared
+"""
+
+
+def kv_cache_bytes(batch, seq_len, n_layers, n_kv_heads, head_dim, bytes_per_el):
+    return 2 * seq_len * batch * seq_len * n_layers * n_kv_heads * head_dim * bytes_per_el

@@ -1,0 +1,14 @@
+"""Returns 1 for an unknown kind.
+
+message: raises ValueError
+"""
+
+
+def speedup_factor(T, kind):
+    if kind == "scores_full":
+        return (2 * T + 1) / 3
+    if kind == "scores_causal":
+        return (T + 2) / 3
+    if kind == "projections":
+        return (T + 1) / 2
+    return 1.0

@@ -1,0 +1,14 @@
+"""A closed form that divides by T - 1.
+
+message: ZeroDivisionError
+"""
+
+
+def speedup_factor(T, kind):
+    if kind == "scores_full":
+        return (2 * T * T - T - 1) / (3 * T - 3)
+    if kind == "scores_causal":
+        return (T + 2) / 3
+    if kind == "projections":
+        return (T + 1) / 2
+    raise ValueError(kind)

@@ -1,0 +1,5 @@
+"""Negative modulo."""
+
+
+def wasted_slots(lens, bs):
+    return sum(-length % bs for length in lens)
