@@ -62,15 +62,15 @@ print("torch", torch.__version__, "· numpy", np.__version__)
 #
 # $$\mathrm{KL}(p\,\|\,q) = \sum_a p(a)\,\ln\frac{p(a)}{q(a)}.$$
 #
-# Two conventions complete the formula. An outcome that $p$ never produces costs nothing ($0\ln 0 =
-# 0$, also when $q(a)=0$), and an outcome that $p$ produces but $q$ never does costs infinitely
-# much. Look at one case with numbers before you write it.
+# Two conventions complete the formula. An outcome that $p$ never produces costs nothing
+# ($0\ln 0 = 0$, also when $q(a)=0$), and an outcome that $p$ produces but $q$ never does costs
+# infinitely much. Look at one case with numbers before you write it.
 
 # %% tags=["show"]
 p, q = [0.5, 0.5, 0.0], [0.8, 0.1, 0.1]
 print("  a    p(a)   q(a)   p ln(p/q)")
 total = 0.0
-for name, pa, qa in zip("abc", p, q):
+for name, pa, qa in zip("abc", p, q, strict=True):
     term = pa * math.log(pa / qa) if pa > 0 else 0.0
     total += term
     print(f"  {name}   {pa:5.2f}  {qa:5.2f}   {term:8.4f}")
@@ -86,7 +86,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `kl_divergence` (2 points, 10 minutes, *)
+# ### Exercise: `kl_divergence` (2 points, 5 minutes, *)
 #
 # Implement the formula with both conventions, over the last dimension. Beware of arithmetic: in
 # floating point `0 * log(0)` is `nan`, and clipping the probabilities away from zero turns an
@@ -123,8 +123,8 @@ check.kl_divergence(kl_divergence)
 # $$\Delta = \ln\pi(y) - \ln\pi_{\text{ref}}(y).$$
 #
 # Schulman's note of 2020 names three estimators of $\mathrm{KL}(\pi\,\|\,\pi_{\text{ref}})$, all
-# for samples from $\pi$ (with $\Delta$ as above; his ratio $r$ is $\pi_{\text{ref}}/\pi =
-# e^{-\Delta}$):
+# for samples from $\pi$ (with $\Delta$ as above; his ratio $r$ is
+# $\pi_{\text{ref}}/\pi = e^{-\Delta}$):
 #
 # $$k_1 = \Delta, \qquad k_2 = \tfrac12\Delta^2, \qquad k_3 = e^{-\Delta} - 1 + \Delta.$$
 #
@@ -132,11 +132,11 @@ check.kl_divergence(kl_divergence)
 # $k_1=.6931$, $k_2=.2402$ and $k_3 = .5 - 1 + .6931 = .1931$. With the roles exchanged,
 # $\Delta=-.6931$: $k_1=-.6931$, $k_2=.2402$, $k_3 = 2 - 1 - .6931 = .3069$.
 #
-# **Trap.** The sign inside the exponential of $k_3$ depends on who sampled. With $e^{+\Delta} - 1
-# - \Delta$ the mean over $y\sim\pi$ is *not* the divergence; that form belongs to samples from
+# **Trap.** The sign inside the exponential of $k_3$ depends on who sampled. The mean of
+# $e^{\Delta}-1-\Delta$ over $y\sim\pi$ is *not* the divergence; that form belongs to samples from
 # $\pi_{\text{ref}}$. Published code has it both ways.
 #
-# ### Exercise: `kl_estimators` (3 points, 15 minutes, **)
+# ### Exercise: `kl_estimators` (3 points, 10 minutes, **)
 #
 # Return the three estimators elementwise, one value per sample: no mean, no mask. Keep the graph
 # (the next cells differentiate your result).
@@ -174,7 +174,8 @@ pi = torch.tensor([0.6, 0.3, 0.1], dtype=torch.float64)
 ref = torch.tensor([0.3, 0.3, 0.4], dtype=torch.float64)
 print(f"exact KL(pi || ref) = {kl_divergence(pi, ref):.4f}\n")
 print("estimator   value at a, b, c            mean     std")
-for name, k in zip(("k1", "k2", "k3"), kl_estimators(pi.log(), ref.log())):
+names = ("k1", "k2", "k3")
+for name, k in zip(names, kl_estimators(pi.log(), ref.log()), strict=True):
     mean = (pi * k).sum()
     std = (pi * (k - mean) ** 2).sum().sqrt()
     values = "  ".join(f"{v:8.4f}" for v in k)
@@ -213,7 +214,7 @@ forward = (logp.exp() * (logp - ref.log())).sum()
 backward = (ref * (ref.log() - logp)).sum()
 print("gradient of KL(pi || ref)      ", gradient(forward))
 print("gradient of KL(ref || pi)      ", gradient(backward))
-for name, k in zip(("k1", "k2", "k3"), kl_estimators(logp, ref.log())):
+for name, k in zip(names, kl_estimators(logp, ref.log()), strict=True):
     print(f"mean of the gradient of {name}     ", gradient((pi * k).sum()))
 
 # %% [markdown]
@@ -234,9 +235,9 @@ for name, k in zip(("k1", "k2", "k3"), kl_estimators(logp, ref.log())):
 #   \mathrm{KL}\big(\pi(\cdot|x,y_{<t})\,\big\|\,\pi_{\text{ref}}(\cdot|x,y_{<t})\big)\Big].$$
 #
 # Each inner divergence is exact: a sum over the whole vocabulary, which the logits give for free.
-# The number in the bracket therefore wobbles far less than $k_1$, which only looks at the token
-# that happened to be drawn (this is sometimes called Rao-Blackwellisation). A language of two
-# tokens, `A` and the end token `.`, cut off after two tokens, shows it:
+# The number in the bracket therefore wobbles less than $k_1$, which only looks at the token that
+# happened to be drawn (Amini et al., 2025, call this the Rao-Blackwellised estimator). A language
+# of two tokens, `A` and the end token `.`, cut off after two tokens, shows it:
 
 # %% tags=["show"]
 # next-token probabilities of `A`, after the empty prefix and after `A`
@@ -313,8 +314,8 @@ check.sequence_kl(sequence_kl)
 # The two forms agree in the mean over $y\sim\pi$, not sample by sample.
 #
 # Example: $R = 2$, $\beta = .5$, $\ln\pi(y) = -3$, $\ln\pi_{\text{ref}}(y) = -5$. The policy likes
-# this completion by 2 nats more than the reference does, and pays one unit for it: $R_\beta = 2 -
-# .5\cdot 2 = 1$.
+# this completion by 2 nats more than the reference does, and pays one unit for it:
+# $R_\beta = 2 - .5\cdot 2 = 1$.
 #
 # ### Exercise: `regularized_reward` (1 point, 5 minutes, *)
 #
@@ -354,16 +355,17 @@ check.regularized_reward(regularized_reward)
 # $R_\beta^\pi$. The product rule gives two terms,
 #
 # $$\nabla J = \sum_y \nabla\pi(y)\,R_\beta^\pi(y) + \sum_y \pi(y)\,\nabla R_\beta^\pi(y)
-#  = \mathbb E_{y\sim\pi}\big[R_\beta^\pi(y)\,\nabla\ln\pi(y)\big] - \beta\,\mathbb E_{y\sim\pi}[\nabla\ln\pi(y)],$$
+#  = \mathbb E_{y\sim\pi}\big[R_\beta^\pi(y)\,\nabla\ln\pi(y)\big]
+#  {} - \beta\,\mathbb E_{y\sim\pi}[\nabla\ln\pi(y)],$$
 #
 # where the first used $\nabla\pi = \pi\,\nabla\ln\pi$. The second vanishes, because the **score**
 # has mean zero: $\mathbb E_\pi[\nabla\ln\pi] = \sum_y\nabla\pi(y) = \nabla 1 = 0$. What stays is
 # the theorem, $\nabla J = \mathbb E_{y\sim\pi}[R_\beta^\pi(y)\,\nabla\ln\pi(y)]$.
 #
-# Our laboratory is the smallest policy there is: $V$ completions and one logit for each, $\pi =
-# \mathrm{softmax}(\theta)$. Its score is the vector $\nabla_\theta\ln\pi(y) = e_y - \pi$ (one-hot
-# minus probabilities). The cell below prints scores, and a gradient obtained without any theorem:
-# nudge each logit, see how $J$ changes.
+# Our laboratory is the smallest policy there is: $V$ completions and one logit for each,
+# $\pi = \mathrm{softmax}(\theta)$. Its score is the vector $\nabla_\theta\ln\pi(y) = e_y - \pi$
+# (one-hot minus probabilities). The cell below prints scores, and a gradient obtained without any
+# theorem: nudge each logit, see how $J$ changes.
 
 # %% tags=["show"]
 theta = torch.tensor([0.0, 0.5, -0.5], dtype=torch.float64)
@@ -402,13 +404,13 @@ def policy_gradient_exact(
     """Gradient of J(theta) = E_pi[R] - beta KL(pi || ref), with pi = softmax(theta).
 
     Args:
-        theta: logits [V], finite; not changed.
+        theta: logits [V], finite, float64; not changed.
         R: reward of each of the V completions [V].
         ref: probabilities of the reference [V], all positive.
         beta: strength of the penalty, >= 0 (0 is allowed).
 
     Returns:
-        Tensor [V] of theta's dtype, without graph: the sum over y of
+        float64 tensor [V], without graph: the sum over y of
         pi(y) R_beta(y) grad ln pi(y). Finite for all finite logits, also where a
         probability underflows to 0.
     """
@@ -434,16 +436,16 @@ print("slopes from above  ", np.array([float(s) for s in slopes]).round(6))
 #
 # With a batch of $B$ samples $y_i\sim\pi$ the mean becomes an average, $\widehat{\nabla J} =
 # \frac1B\sum_i R_\beta^\pi(y_i)\,\nabla\ln\pi(y_i)$. Frameworks want a scalar to differentiate,
-# and they descend. So we hand them a **surrogate**: any scalar whose gradient is $-\widehat{\nabla
-# J}$. Its value means nothing; do not plot it as if it were a loss.
+# and they descend. So we hand them a **surrogate**: any scalar whose gradient is
+# $-\widehat{\nabla J}$. Its value means nothing; do not plot it as if it were a loss.
 #
 # The coefficient $R_\beta^\pi(y_i)$ contains $\ln\pi(y_i)$ too, and here lies the trap: it must
 # enter the surrogate as a *number*. In the theorem the second term of the product rule is already
 # gone.
 #
 # Two samples by hand, $\beta=.5$: $R=(2,0)$, $\ln\pi=(-3,-1)$, $\ln\pi_{\text{ref}}=(-5,-1)$ give
-# $R_\beta=(1,0)$. So the surrogate's derivative with respect to the two `logps` is $(-\tfrac12,
-# 0)$: make the first more likely, leave the second alone.
+# $R_\beta=(1,0)$. So the surrogate's derivative with respect to the two `logps` is
+# $(-\tfrac12, 0)$: make the first more likely, leave the second alone.
 #
 # ### Exercise: `reinforce_surrogate` (3 points, 15 minutes, **)
 #
@@ -514,7 +516,8 @@ print("the theorem           ", "  ".join(f"{x:8.4f}" for x in mine))
 # An estimator $\hat g(y^1,\dots,y^K)$ built from $K$ independent samples is random. Its mean is a
 # finite sum over all **ordered** $K$-tuples of outcomes,
 #
-# $$\mathbb E[\hat g] = \sum_{(y^1,\dots,y^K)\in\{1..V\}^K} \pi(y^1)\cdots\pi(y^K)\;\hat g(y^1,\dots,y^K),$$
+# $$\mathbb E[\hat g] = \sum_{(y^1,\dots,y^K)\in\{1..V\}^K}
+#   \pi(y^1)\cdots\pi(y^K)\;\hat g(y^1,\dots,y^K),$$
 #
 # and "unbiased" is the equality $\mathbb E[\hat g]=\nabla J$, true or false to 15 digits. Order
 # matters: $(a,b)$ and $(b,a)$ are two tuples, and $(a,a)$ is one.
@@ -599,7 +602,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `loo_baseline` (2 points, 10 minutes, *)
+# ### Exercise: `loo_baseline` (2 points, 5 minutes, *)
 #
 # The baseline of every sample of every prompt. One row is one prompt; rows never mix. With $K=1$
 # nobody is left to ask: raise `ValueError`.
@@ -684,14 +687,14 @@ def rloo_gradient(
     """RLOO estimate of the gradient of J from K samples of one prompt.
 
     Args:
-        theta: logits of the softmax policy [V], finite; not changed.
+        theta: logits of the softmax policy [V], finite, float64; not changed.
         y: the samples [K], int64 indices into 0..V-1, K >= 2; repeats allowed.
         R: reward of each of the V completions [V].
         ref: probabilities of the reference [V], all positive.
         beta: strength of the penalty, >= 0.
 
     Returns:
-        Tensor [V] of theta's dtype, without graph: the mean over the K samples of
+        float64 tensor [V], without graph: the mean over the K samples of
         (R_beta(y_i) - b_i) grad ln pi(y_i).
     """
     ### BEGIN SOLUTION
@@ -708,8 +711,8 @@ check.rloo_gradient(rloo_gradient)
 
 # %% [markdown]
 # Now the measurement that the whole section is about. Each estimator's exact mean, divided
-# coordinate by coordinate by the true gradient. The last column divides by the standard deviation
-# of the group, as GRPO does (assignment 12).
+# coordinate by coordinate by the true gradient. The last row of each block divides by the standard
+# deviation of the group, as GRPO does (assignment 12).
 
 # %% tags=["show"]
 p = torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64)
@@ -776,17 +779,20 @@ slide = float(cov / (p * (g - mean_g) ** 2).sum() + mean_A)
 grid = np.linspace(-0.5, 4.5, 101)
 fig, ax = style.figure("Variance of (A - b) g", "baseline b", "variance")
 ax.plot(grid, [variance(b) for b in grid], color=style.COLOURS["blue"])
-marks = {"no baseline": 0.0, "E[A]": float(mean_A), "the slide's b*": slide}
-for (label, b), colour in zip(marks.items(), ("black", "green", "red")):
-    label = f"{label}: b = {b:.3f}"
+marks = (
+    ("no baseline", 0.0, "black"),
+    ("E[A]", float(mean_A), "green"),
+    ("the slide's b*", slide, "red"),
+)
+for name, b, colour in marks:
+    label = f"{name}: b = {b:.3f}"
     ax.plot(b, variance(b), "o", color=style.COLOURS[colour], label=label)
 ax.legend()
 plt.show()
 
 # %% [markdown]
-# The slide misses the bottom. One symbol in its covariance (and one in its denominator) is not
-# what the expansion asks for. Set the derivative with respect to $b$ of the expansion to zero and
-# solve.
+# The slide misses the bottom. One symbol in its covariance is not what the expansion asks for. Set
+# the derivative of the expansion with respect to $b$ to zero and solve.
 #
 # ### Exercise: `optimal_baseline_scalar` (3 points, 15 minutes, **)
 #
@@ -914,14 +920,14 @@ def trace_variance(A: torch.Tensor, K: int, estimator: Callable) -> float:
 
 style.use()
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
-for ax, shift in zip(axes, (0.0, 5.0)):
+for ax, shift in zip(axes, (0.0, 5.0), strict=True):
     A = torch.tensor([3.0, 1.0, -1.0], dtype=torch.float64) + shift
-    curves = {
-        "no baseline": no_baseline,
-        "leave-one-out": leave_one_out,
-        "best constant": best_constant(p, A),
-    }
-    for (name, estimator), colour in zip(curves.items(), ("black", "green", "purple")):
+    curves = (
+        ("no baseline", no_baseline, "black"),
+        ("leave-one-out", leave_one_out, "green"),
+        ("best constant", best_constant(p, A), "purple"),
+    )
+    for name, estimator, colour in curves:
         Ks = range(2 if name == "leave-one-out" else 1, 7)
         spread = [trace_variance(A, K, estimator) for K in Ks]
         ax.plot(Ks, spread, "o-", color=style.COLOURS[colour], label=name)
@@ -932,9 +938,9 @@ plt.show()
 
 # %% [markdown]
 # On the left, RLOO with $K=2$ is *worse* than no baseline: one other sample is a noisy judge, and
-# the rewards happen to be centred already. On the right nobody centred them. Leave-one-out needs
-# no luck and no second network, and its price falls quickly with $K$. That robustness, more than
-# the last bit of variance, is why it is used.
+# the rewards happen to be nearly centred. On the right nobody centred them. Leave-one-out needs no
+# luck and no second network, and its price falls quickly with $K$. That robustness, more than the
+# last bit of variance, is why it is used.
 #
 # The same story as a learning curve: five completions with rewards around 5, $K=4$ samples per
 # step, ten seeds. Regret is $J(\pi^*)-J(\pi)$ with $\pi^*\propto\pi_{\text{ref}}\,e^{R/\beta}$.
@@ -982,13 +988,14 @@ plt.show()
 # %% [markdown]
 # ## 9. What the proof really needs
 #
-# Why is RLOO unbiased? The proof on the slide multiplies out and meets the cross terms $\mathbb
-# E[R(y^j)\,\nabla\ln\pi(y^i)]$ with $j\ne i$. If $y^i$ and $y^j$ are independent given the prompt,
-# the mean of the product is the product of the means, and the second factor is zero.
+# Why is RLOO unbiased? The proof on the slide multiplies the estimator out. The rewards give the
+# desired gradient; what remains are the baselines, and under the last underbrace the slide prints
+# $R(y^j)\,\nabla\ln\pi(y^j)$ and claims that its mean is zero. You know the mean of that term from
+# section 4. It is not zero, and you will put the line right below.
 #
-# The slide's margin says "i.i.d. or exchangeable". Exchangeable means that permuting the samples
-# does not change their joint law. Is that enough? Two exchangeable ways to draw $K$ samples from a
-# uniform policy: copy one draw $K$ times, or draw **without replacement**.
+# First its assumption. The slide's margin says "i.i.d. or exchangeable". Exchangeable means that
+# permuting the samples does not change their joint law. Is that enough? Two exchangeable ways to
+# draw $K$ samples from a uniform policy: copy one draw $K$ times, or draw **without replacement**.
 
 # %% tags=["show"]
 predict(
@@ -1008,10 +1015,10 @@ predict(
 #
 # $$q(y^1,\dots,y^K) = \prod_{i=1}^{K}\frac{p(y^i)}{1-\sum_{j<i}p(y^j)}.$$
 #
-# With $p=(.2,.5,.3)$: $q(0,1) = .2\cdot\frac{.5}{.8} = .125$, but $q(1,0) = .5\cdot\frac{.2}{.5} =
-# .2$.
+# With $p=(.2,.5,.3)$: $q(0,1) = .2\cdot\frac{.5}{.8} = .125$, but
+# $q(1,0) = .5\cdot\frac{.2}{.5} = .2$.
 #
-# ### Exercise: `rloo_bias_without_replacement` (1 point, 20 minutes, **)
+# ### Exercise: `rloo_bias_without_replacement` (1 point, 15 minutes, **)
 #
 # Return the bias $\mathbb E_q[\hat g_{\text{RLOO}}] - \nabla J$ for rewards $A$ and softmax scores
 # $e_y - p$, where $\nabla J = \mathbb E_{y\sim p}[A(y)(e_y-p)]$ is the gradient under ordinary
@@ -1140,8 +1147,12 @@ print("ratio                      ", ((true + bias) / true).numpy().round(4))
 # - E. Greensmith, P. Bartlett, J. Baxter, *Variance reduction techniques for gradient estimates in
 #   reinforcement learning*, 2004: the optimal constant baseline.
 # - W. Kool, H. van Hoof, M. Welling, *Buy 4 REINFORCE samples, get a baseline for free!*, 2019:
-#   leave-one-out, and how to do it properly without replacement.
+#   leave-one-out. Their *Estimating gradients for discrete random variables by sampling without
+#   replacement*, 2020, arXiv 2002.06043, shows how to do it properly without replacement.
 # - J. Schulman, *Approximating KL divergence*, 2020 (blog): the estimators $k_1, k_2, k_3$.
+# - A. Amini, T. Vieira, R. Cotterell, *Better estimation of the KL divergence between language
+#   models*, 2025, arXiv 2504.10637: the sum of exact next-token divergences never varies more than
+#   $k_1$.
 # - A. Ahmadian et al., *Back to basics: revisiting REINFORCE style optimization for learning from
 #   human feedback in LLMs*, 2024, arXiv 2402.14740: RLOO for language models.
 #

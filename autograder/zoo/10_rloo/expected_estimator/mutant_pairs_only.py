@@ -1,6 +1,6 @@
 """K = 2, as in the text.
 
-message: called with rewards [K]
+message: K that is asked for
 """
 
 

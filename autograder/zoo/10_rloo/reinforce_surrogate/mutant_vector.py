@@ -1,6 +1,6 @@
 """Forgets the mean.
 
-message: differentiated
+message: one scalar
 """
 
 
