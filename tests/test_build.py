@@ -6,10 +6,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from autograder.config import Assignment, CourseError, assignments
-from autograder.leaks import leaks
 
 from autograder import build, cells
+from autograder.config import Assignment, CourseError, assignments
+from autograder.leaks import leaks
 
 TINY = Path(__file__).parent / "fixtures" / "tiny"
 

@@ -14,6 +14,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -74,7 +75,7 @@ class Worker:
         if len(os.listdir("/proc/self/task")) > 1 or _cuda_started():
             self.reply(nonce, forked=False)
             return
-        pid = os.fork()
+        pid = _fork()
         if pid == 0:
             self.pid = os.getpid()
             _limit_cpu(request["cpu_seconds"])
@@ -218,6 +219,16 @@ class Worker:
             return wire.Decoder(blobs, self.builders()).decode(answer["value"])
 
         return call
+
+
+def _fork() -> int:
+    """os.fork(); if a cell left too many processes behind, they are ended first."""
+    try:
+        return os.fork()
+    except OSError:
+        os.kill(-1, signal.SIGKILL)  # everything here but this process and the namespace's init
+        time.sleep(0.2)
+        return os.fork()
 
 
 def _exception(name: str) -> Exception:

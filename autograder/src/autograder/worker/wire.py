@@ -217,7 +217,7 @@ class Decoder:
             return tree
         try:
             return self._tagged(tree, depth + 1)
-        except (TypeError, ValueError, IndexError, KeyError, OverflowError, RuntimeError) as error:
+        except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError) as error:
             raise WireError("malformed value") from error
 
     def _tagged(self, tree: list[Any], depth: int) -> Any:

@@ -1,0 +1,274 @@
+"""What student code can and cannot do in the sandbox, tried for real."""
+
+import time
+
+import psutil
+import pytest
+import torch
+
+from autograder.config import Limits
+from autograder.sandbox import Sandbox, SandboxUnavailable
+from autograder.student import CheckFailed, Student
+from autograder.submission import Submission
+
+LIMITS = Limits(cell_cpu_seconds=2, test_cpu_seconds=2, memory_mb=1024, processes=32, output_kb=64)
+
+
+def run(*sources: str, limits: Limits = LIMITS) -> Submission:
+    """An executed submission with these cells; close it with `with`."""
+    return Submission([(index, "", source) for index, source in enumerate(sources)], limits)
+
+
+def shown(submission: Submission, index: int = 0) -> str:
+    """What a cell printed, displayed or raised."""
+    parts = []
+    for output in submission.outputs[index]:
+        data = output.get("data", {})
+        parts += [output.get("text", ""), data.get("text/plain", ""), output.get("ename", "")]
+        parts.append(output.get("evalue", ""))
+    return "".join(parts)
+
+
+def codes(submission: Submission) -> list[str]:
+    return [incident.code for incident in submission.incidents]
+
+
+def call(submission: Submission, name: str, *args):
+    with submission.fork(2):
+        return Student(submission, 2).call(name, args, {})
+
+
+def failure(submission: Submission, name: str, *args) -> str:
+    with pytest.raises(CheckFailed) as caught:
+        call(submission, name, *args)
+    return str(caught.value)
+
+
+def test_a_cell_runs_in_a_bare_world(monkeypatch, tmp_path):
+    monkeypatch.setenv("CANARY_ENV", "canary-in-the-environment")
+    (tmp_path / "secret").write_text("canary-in-a-file")
+    probe = f"""
+import ctypes, os, pathlib, socket
+def attempt(action):
+    try:
+        return action()
+    except Exception as error:
+        return type(error).__name__
+libc = ctypes.CDLL(None, use_errno=True)
+print(dict(
+    uid_is_root=os.getuid() == 0,
+    environ="CANARY_ENV" in os.environ,
+    parent=attempt(lambda: pathlib.Path("/proc/1/environ").read_bytes()),
+    file=attempt(lambda: pathlib.Path({str(tmp_path / "secret")!r}).read_text()),
+    project=attempt(lambda: os.listdir({str(tmp_path.parent)!r})),
+    passwords=attempt(lambda: open("/etc/shadow").read()),
+    autograder=attempt(lambda: __import__("autograder")),
+    internet=attempt(lambda: socket.socket(socket.AF_INET)),
+    write=attempt(lambda: open("/opt/env/x", "w")),
+    unshare=libc.unshare(0x10000000), ptrace=libc.ptrace(16, 1, 0, 0),
+    mount=libc.mount(b"x", b"/tmp", b"tmpfs", 0, 0),
+    processes=sorted(name for name in os.listdir("/proc") if name.isdigit()),
+    seccomp=[line for line in open("/proc/self/status")
+             if line.startswith(("CapEff", "NoNewPrivs", "Seccomp:"))],
+))
+"""
+    with run(probe) as submission:
+        got = eval(shown(submission))
+    assert got["uid_is_root"] is False and got["environ"] is False
+    assert got["parent"] == "PermissionError" or b"CANARY" not in got["parent"]
+    assert got["file"] == "FileNotFoundError" and got["passwords"] == "FileNotFoundError"
+    assert got["project"] == "FileNotFoundError"
+    assert got["autograder"] == "ModuleNotFoundError"
+    assert got["internet"] == "OSError" and got["write"] in ("OSError", "PermissionError")
+    assert got["unshare"] == got["ptrace"] == got["mount"] == -1
+    assert got["processes"] == ["1", "2"]
+    assert [line.split()[1] for line in got["seccomp"]] == ["0000000000000000", "1", "2"]
+
+
+def test_outputs_are_kept_in_order_and_capped():
+    source = "print('a'); display(1); import sys; print('b', file=sys.stderr); 7"
+    with run(source, "print('x' * 10**8)", "1/0") as submission:
+        kinds = [output["output_type"] for output in submission.outputs[0]]
+        assert kinds == ["stream", "display_data", "stream", "execute_result"]
+        assert len(shown(submission, 1)) < 70_000 and "truncated" in shown(submission, 1)
+        assert codes(submission) == ["output-truncated"]
+        assert submission.outputs[2][0]["ename"] == "ZeroDivisionError"
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("while True: pass", "cell-timeout"),
+        ("sum(range(10**12))", "cell-timeout"),
+        ("import os; os._exit(0)", "cell-crash"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "cell-crash"),
+        ("import os; os.write(3, b'x' * 100)", "cell-protocol"),
+        ("import ctypes; ctypes.string_at(0)", "cell-crash"),
+    ],
+)
+def test_a_bad_cell_costs_only_itself(source, code):
+    with run("x = 1", source, "def f(): return x + 1") as submission:
+        assert codes(submission) == [code]
+        assert call(submission, "f") == 2
+
+
+def test_a_huge_allocation_is_an_error_in_its_cell():
+    with run("b = bytearray(50 * 2**30)", "ok = lambda: 1") as submission:
+        assert "MemoryError" in shown(submission) and call(submission, "ok") == 1
+
+
+def test_many_processes_together_cannot_hold_much_memory():
+    bomb = """
+import os, time
+for i in range(16):
+    if os.fork() == 0:
+        block = b"x" * (600 * 2**20)
+        time.sleep(100)
+time.sleep(100)
+"""
+    started = time.monotonic()
+    with run(bomb, "ok = lambda: 1") as submission:
+        assert codes(submission) == ["cell-memory"]
+        assert call(submission, "ok") == 1
+    assert time.monotonic() - started < 60
+
+
+def test_a_fork_bomb_ends_with_its_sandbox():
+    before = len(psutil.pids())
+    bomb = "import os\nwhile True:\n    os.fork()"
+    with run(bomb, "ok = lambda: 1") as submission:
+        assert len(psutil.pids()) < before + 80
+        assert call(submission, "ok") == 1
+    time.sleep(1)
+    assert len(psutil.pids()) < before + 10
+
+
+def test_tests_cannot_learn_from_each_other():
+    with run("seen = []\ndef f(x):\n    seen.append(x)\n    return len(seen)") as submission:
+        assert [call(submission, "f", each) for each in (1, 2)] == [1, 1]
+
+
+def test_with_a_second_thread_each_test_gets_a_new_execution():
+    source = """
+import threading, time
+threading.Thread(target=time.sleep, args=(100,), daemon=True).start()
+seen = []
+def f(x):
+    seen.append(x)
+    return len(seen)
+"""
+    with run(source) as submission:
+        assert [call(submission, "f", each) for each in (1, 2)] == [1, 1]
+
+
+CALLS = """
+import os, signal, sys, torch
+def endless():
+    while True: pass
+def exits(): os._exit(0)
+def leaves(): sys.exit(0)
+def crashes():
+    import ctypes; ctypes.string_at(0)
+def exotic():
+    class Own(BaseException):
+        def __str__(self): return "CANARY"
+    raise Own("CANARY")
+def nothing(): return chr(0xD800)
+def endless_list():
+    l = []; l.append(l); return l
+def huge(): return torch.zeros(10**8)
+def changes(x): x += 1; return x
+def talks(): os.write(3, b"\\0" * 64); return 1
+def stops(): os.kill(os.getpid(), signal.SIGSTOP)
+def forks():
+    for _ in range(3): os.fork()
+    return os.getpid()
+def good(x): return x
+"""
+
+
+def test_a_bad_call_costs_only_its_test():
+    with run(CALLS) as submission:
+        assert "CPU time" in failure(submission, "endless")
+        assert "ended the process" in failure(submission, "exits")
+        assert "SystemExit" in failure(submission, "leaves")
+        assert "SIGSEGV" in failure(submission, "crashes")
+        assert "an exception of your own" in failure(submission, "exotic")
+        assert "not plain data" in failure(submission, "nothing")
+        assert "not plain data" in failure(submission, "endless_list")
+        assert "not plain data" in failure(submission, "huge")
+        assert "in place" in failure(submission, "changes", torch.ones(2))
+        assert "`" not in failure(submission, "absent")
+        assert isinstance(call(submission, "forks"), int)
+        assert call(submission, "good", 5) == 5
+
+
+def test_no_text_of_the_students_reaches_a_message():
+    source = """
+def f(x): raise ValueError(repr(x))
+class CANARY(Exception): pass
+def g(): raise CANARY()
+"""
+    with run(source) as submission:
+        assert "CANARY_INPUT" not in failure(submission, "f", "CANARY_INPUT")
+        assert "CANARY" not in failure(submission, "g")
+
+
+def test_call_backs_gradients_objects_and_iterators():
+    source = """
+import torch
+from itertools import count
+def twice(step, x): return step(step(x))
+def loss(logps, beta): return -(beta * logps).sum()
+def detached(logps): return -logps.detach().sum()
+def naturals(): return count()
+class Counter:
+    def __init__(self): self.n = 0
+    def add(self, k): self.n += k; return self
+    def __call__(self): return self.n
+def maker(k): return lambda x: x + k
+"""
+    with run(source) as submission, submission.fork(2):
+        student = Student(submission, 2)
+        assert student.twice(lambda x: 10 * x, 3) == 300
+        got = student.grad("loss", torch.ones(2), 3.0, wrt=(0,))
+        assert got.value.item() == -6 and got.grads[0].tolist() == [-3, -3]
+        assert student.grad("detached", torch.ones(2), wrt=(0,)).requires_grad is False
+        assert student.naturals().take(3) == [0, 1, 2]
+        counter = student.new("Counter")
+        counter.add(4).add(5)
+        assert counter() == 9 and counter.get("n") == 9
+        assert student.maker(2)(40) == 42
+        assert student.raised("twice", 1, 2) == "TypeError"
+
+
+def test_a_call_back_that_raises_raises_in_the_sandbox_too():
+    source = """
+def careful(step):
+    try:
+        return step(-1)
+    except ValueError:
+        return "caught"
+"""
+
+    def step(x):
+        raise ValueError("a secret of the grader's")
+
+    with run(source) as submission:
+        assert call(submission, "careful", step) == "caught"
+
+
+def test_without_bubblewrap_there_is_one_sentence(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(SandboxUnavailable, match="apt-get install bubblewrap"):
+        Sandbox(LIMITS)
+
+
+def test_no_process_outlives_its_sandbox():
+    source = "import subprocess, sys\nsubprocess.Popen(['sleep', '600'], start_new_session=True)"
+    with run(source):
+        pass
+    time.sleep(0.5)
+    assert not [
+        p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "600"]
+    ]

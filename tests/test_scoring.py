@@ -1,0 +1,200 @@
+"""Suites on real submissions in real sandboxes: scores, messages, forgiveness, rules, proofs."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nbformat.v4 as v4
+import pytest
+
+from autograder import check
+from autograder.config import Assignment, Limits
+from autograder.results import Result
+from autograder.scoring import score_notebook
+
+SUITE = '''
+"""Two exercises, the second built on the first."""
+from autograder.suite import Draw, Student, exercise, expect
+
+DEPENDS = {"area": ["double"]}
+FORBIDDEN = {"double": ["math.fsum"]}
+
+@exercise("double", weight=3)
+def test_numbers_are_doubled(student: Student, draw: Draw):
+    """A number."""
+    x = draw.integer(3, 99)
+    expect(student.double(x)).equals(2 * x, "Twice the number is wanted.",
+        mistakes={"You squared it.": x * x})
+
+@exercise("double")
+def test_zero_is_doubled(student: Student, draw: Draw):
+    """Zero."""
+    expect(student.double(0)).equals(0, "Twice zero is zero.")
+
+@exercise("area")
+def test_area_of_two_squares(student: Student, draw: Draw):
+    """Two squares."""
+    x = draw.integer(3, 99)
+    expect(student.area(x)).equals(2 * x * x, "Two squares of side x.")
+'''
+DOUBLE = "def double(x):\n    ### BEGIN SOLUTION\n    return x + x\n    ### END SOLUTION"
+AREA = "def area(x):\n    ### BEGIN SOLUTION\n    return double(x * x)\n    ### END SOLUTION"
+LIMITS = Limits(cell_cpu_seconds=2, test_cpu_seconds=1, memory_mb=1024)
+
+
+def source(double: str = DOUBLE, area: str = AREA) -> str:
+    """The percent script of the assignment with these two cells."""
+    parts = ['# %% tags=["show"]\nraise SystemExit']
+    for name, code, points in (("double", double, 2), ("area", area, 1)):
+        base = f'"schema_version": 3, "task": false, "grade_id": "{name}", "grade": false'
+        parts.append(f'# %% nbgrader={{{base}, "solution": true, "locked": false}}\n{code}')
+        base = f'"schema_version": 3, "task": false, "grade_id": "test_{name}", "grade": true'
+        more = f'"solution": false, "locked": true, "points": {points}'
+        parts.append(f"# %% nbgrader={{{base}, {more}}}\nassert False, 'visible checks do not run'")
+    return "\n\n".join(parts) + "\n"
+
+
+@pytest.fixture
+def assignment(tmp_path: Path) -> Assignment:
+    for folder in ("solutions/00_area", "autograder/suites", "autograder/zoo/00_area"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "solutions/00_area/area.py").write_text(source())
+    (tmp_path / "autograder/suites/test_00_area.py").write_text(SUITE)
+    day = datetime(2026, 9, 7, tzinfo=UTC)
+    return Assignment(tmp_path, "00_area", "area", "Area", "0", day, day, 5, LIMITS)
+
+
+def score(assignment: Assignment, double: str = DOUBLE, area: str = AREA) -> Result:
+    import jupytext
+
+    notebook = jupytext.reads(source(double, area), fmt="py:percent")
+    return score_notebook(notebook, assignment, b"key")
+
+
+def codes(result: Result) -> list[str]:
+    return [incident.code for incident in result.incidents]
+
+
+def messages(result: Result, name: str) -> str:
+    return " ".join(test.message for test in result.exercises[name].tests)
+
+
+def test_the_reference_is_full_and_twice_the_same(assignment):
+    first, second = score(assignment), score(assignment)
+    assert (first.score, first.max_score, first.incidents) == (3, 3, [])
+    assert first.as_dict("n", "a") == second.as_dict("n", "a")
+
+
+def test_partial_credit_is_the_share_of_weights_and_names_the_mistake(assignment):
+    result = score(assignment, "def double(x):\n    return x * x")
+    assert result.exercises["double"].score == 2 * 1 / 4
+    assert messages(result, "double").strip() == (
+        "A number. You squared it. Twice the number is wanted."
+    )
+
+
+def test_a_mistake_costs_once(assignment):
+    result = score(assignment, "def double(x):\n    return 3 * x")
+    assert result.exercises["area"].score == 1
+    assert codes(result) == ["dependency"]
+    wrong = score(assignment, "def double(x):\n    return 3 * x", "def area(x):\n    return x")
+    assert wrong.exercises["area"].score == 0
+
+
+def test_a_missing_function_is_named(assignment):
+    result = score(assignment, "def triple(x):\n    return x + x")
+    assert result.exercises["double"].score == 0 and result.exercises["area"].score == 1
+    assert "`double` is not defined" in messages(result, "double")
+    assert codes(result) == ["missing-function", "dependency"]
+
+
+def test_a_syntax_error_costs_its_own_exercise(assignment):
+    result = score(assignment, area="def area(x) return 1")
+    assert result.exercises["double"].score == 2 and result.exercises["area"].score == 0
+
+
+def test_a_forbidden_function_goes_to_a_person(assignment):
+    result = score(assignment, "import math as m\ndef double(x):\n    return int(m.fsum([x, x]))")
+    assert result.exercises["double"].score is None and result.exercises["area"].score == 1
+    assert codes(result) == ["forbidden"] and "line 3" in result.incidents[0].detail
+
+
+def test_an_endless_loop_costs_its_own_exercise(assignment):
+    result = score(assignment, area="def area(x):\n    while True: pass")
+    assert result.exercises["double"].score == 2 and result.exercises["area"].score == 0
+    assert "CPU time" in messages(result, "area") and codes(result) == ["test-timeout"]
+
+
+def test_a_broken_suite_is_not_the_students_fault(assignment):
+    assignment.suite.write_text(SUITE.replace("x = draw.integer(3, 99)", "x = 1 / 0", 1))
+    result = score(assignment)
+    assert result.exercises["double"].score is None and codes(result) == ["suite-error"]
+
+
+@pytest.mark.parametrize(
+    "liar",
+    [
+        "class double(int):\n    __eq__ = lambda s, o: True\n    __hash__ = int.__hash__",
+        "class P:\n    __array__ = lambda s: 1\n    __eq__ = lambda s, o: True\n"
+        "def double(x):\n    return P()",
+        "import torch, builtins\ntorch.equal = torch.allclose = lambda *a, **k: True\n"
+        "builtins.all = lambda x: True\ndef double(x):\n    return -1",
+        "import sys, types\nsys.modules['pytest'] = types.ModuleType('pytest')\n"
+        "def double(x):\n    print('1 passed', 2.0)\n    return float('nan')",
+    ],
+    ids=["always-equal int", "always-equal proxy", "patched comparisons", "forged output"],
+)
+def test_forgeries_earn_nothing(assignment, liar):
+    result = score(assignment, liar)
+    assert result.exercises["double"].score == 0 and result.exercises["area"].score == 1
+
+
+def mutant(misconception: str, phrase: str, body: str) -> str:
+    return f'"""{misconception}\n\nmessage: {phrase}\n"""\ndef double(x):\n    return {body}\n'
+
+
+def rewrite(difference: str, body: str) -> str:
+    return f'"""{difference}"""\ndef double(x):\n    return {body}\n'
+
+
+ZOO = {
+    "mutant_squares": mutant("Squares.", "You squared it", "x * x"),
+    "mutant_one": mutant("One more.", "Twice zero", "2 * x or 1"),
+    "mutant_survivor": mutant("Right after all.", "x", "2 * x"),
+    "mutant_mute": mutant("Negative.", "minus", "-2 * x"),
+    "rewrite_shift": rewrite("Shifts.", "x << 1"),
+    "rewrite_wrong": rewrite("Not right.", "x"),
+}
+
+
+def test_check_proves_a_suite_and_finds_what_is_wrong_with_it(assignment):
+    folder = assignment.zoo / "double"
+    folder.mkdir()
+    for name, text in ZOO.items():
+        (folder / f"{name}.py").write_text(text)
+    report = check.check(assignment, exercise="double", keys=(b"1", b"2"))
+    row = report["double"]
+    assert (row["reference"], row["stub"]) == (2, 0)
+    assert row["mutants"] == {"mute": 0.5, "one": 1.5, "squares": 0.5, "survivor": 2}
+    assert row["rewrites"] == {"shift": 2, "wrong": 0.5}
+    found = "\n".join(check.problems(report))
+    for sentence in (
+        "mutant survivor keeps full marks",
+        "mutant mute: no message says 'minus'",
+        "rewrite wrong loses",
+        "4 mutants and 2 rewrites; at least 6 and 3 are wanted",
+    ):
+        assert sentence in found
+    assert "squares" not in found and "no mutant fails" not in found
+
+
+def test_check_finds_a_test_that_nothing_needs(assignment):
+    (assignment.zoo / "double").mkdir()
+    text = ZOO["mutant_squares"]
+    (assignment.zoo / "double" / "mutant_squares.py").write_text(text)
+    report = check.check(assignment, exercise="double", keys=(b"1",))
+    assert "no mutant fails test_zero_is_doubled" in "\n".join(check.problems(report))
+
+
+def test_empty_notebook_scores_nothing(assignment):
+    result = score_notebook(v4.new_notebook(), assignment, b"key")
+    assert result.status == "graded" and result.max_score == 0
