@@ -133,7 +133,8 @@ def test_a_broken_suite_is_not_the_students_fault(assignment):
 @pytest.mark.parametrize(
     "liar",
     [
-        "class double(int):\n    __eq__ = lambda s, o: True\n    __hash__ = int.__hash__",
+        "class A(int):\n    __eq__ = lambda s, o: True\n    __hash__ = int.__hash__\n"
+        "def double(x):\n    return A(-1)",
         "class P:\n    __array__ = lambda s: 1\n    __eq__ = lambda s, o: True\n"
         "def double(x):\n    return P()",
         "import torch, builtins\ntorch.equal = torch.allclose = lambda *a, **k: True\n"
