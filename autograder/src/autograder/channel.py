@@ -64,7 +64,7 @@ class Channel:
             wire.send(self.sandbox.sock, header, encoder.blobs if encoder else [])
             return self._wait(nonce, deadline)
         except (EOFError, ConnectionError) as error:
-            raise ChannelBroken("memory" if self.sandbox.ended else "crash") from error
+            raise ChannelBroken(self.sandbox.how_it_ended()) from error
         except TimeoutError as error:
             raise ChannelBroken("no-answer") from error
         except wire.WireError as error:
@@ -77,7 +77,8 @@ class Channel:
         header = {"op": "fork", "nonce": nonce, "cpu_seconds": cpu_seconds}
         try:
             wire.send(self.sandbox.sock, header, [])
-            answer, _ = wire.receive(self.sandbox.sock, time.monotonic() + WALL_EXTRA)
+            deadline = time.monotonic() + WALL_FACTOR * cpu_seconds + WALL_EXTRA
+            answer, _ = wire.receive(self.sandbox.sock, deadline)
         except (OSError, EOFError, wire.WireError) as error:
             raise ChannelBroken("crash") from error
         forked = answer.get("nonce") == nonce and answer.get("forked") is True

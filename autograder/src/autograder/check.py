@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autograder import cells
 from autograder.config import Assignment, CourseError
 from autograder.reference import load_source
 from autograder.results import ExerciseResult, Result
-from autograder.scoring import Suite, exercise_points, with_suite
+from autograder.scoring import Suite, with_suite
 from autograder.submission import Submission, graded_cells
 
 KEYS = (b"check-1", b"check-2", b"check-3")
@@ -90,7 +91,7 @@ class _Check:
     ) -> None:
         self.suite, self.keys, self.progress = suite, keys, progress
         notebook = load_source(suite.assignment)
-        self.points = exercise_points(notebook)
+        self.points = cells.exercises(notebook)
         if exercise is not None:
             if exercise not in self.points:
                 raise CourseError(f"{suite.assignment.name} has no exercise {exercise!r}.")

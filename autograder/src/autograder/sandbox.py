@@ -13,6 +13,7 @@ import itertools
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -96,6 +97,14 @@ class Sandbox:
     def alive(self) -> bool:
         """Whether the sandbox still runs."""
         return self._process.poll() is None
+
+    def how_it_ended(self) -> str:
+        """Why the sandbox is gone: "memory", "timeout" or "crash"."""
+        try:
+            status = self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            return "crash"  # the socket was closed by a process that lives on
+        return self.ended or ("timeout" if status == 128 + signal.SIGXCPU else "crash")
 
     def close(self) -> None:
         """End every process of the sandbox and wait until they are gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 from nbformat import NotebookNode
 
+from autograder import cells
 from autograder.channel import ChannelBroken
 from autograder.config import Assignment, CourseError
 from autograder.forbidden import forbidden_uses
@@ -81,7 +83,10 @@ def with_suite(assignment: Assignment, work: Callable[[Suite], None]) -> None:
     options += ["--import-mode=importlib", "--capture=no", "--noconftest"]
     if not assignment.suite.is_file():
         raise CourseError(f"{assignment.name} has no suite: write {assignment.suite}.")
-    pytest.main([*options, str(assignment.suite)], plugins=[plugin])
+    try:
+        pytest.main([*options, str(assignment.suite)], plugins=[plugin])
+    finally:  # a long-lived process must see a suite that was mended
+        sys.modules.pop(getattr(plugin.module, "__name__", ""), None)
     if plugin.failure is not None:
         raise plugin.failure
     if not plugin.worked:
@@ -107,13 +112,12 @@ def score_notebook(
     def work(suite: Suite) -> None:
         points = {
             name: value
-            for name, value in exercise_points(notebook).items()
+            for name, value in cells.exercises(notebook).items()
             if exercises is None or name in exercises
         }
-        cells = graded_cells(notebook)
-        with Submission(cells, assignment.limits, suite.preload) as submission:
+        with Submission(graded_cells(notebook), assignment.limits, suite.preload) as submission:
             result = suite.score(submission, points, key)
-            result.manual = written_points(notebook)
+            result.manual = cells.manual(notebook)
             result.outputs = {
                 index: clean_outputs(outputs) for index, outputs in submission.outputs.items()
             }
@@ -121,25 +125,6 @@ def score_notebook(
 
     with_suite(assignment, work)
     return results[0]
-
-
-def exercise_points(notebook: NotebookNode) -> dict[str, float]:
-    """Points by exercise, in the notebook's order, from the metadata of the test cells."""
-    points = {}
-    for cell in notebook.cells:
-        info = cell.metadata.get("nbgrader", {})
-        if info.get("grade") and not info.get("solution"):
-            points[info["grade_id"].removeprefix("test_")] = float(info["points"])
-    return points
-
-
-def written_points(notebook: NotebookNode) -> dict[str, float]:
-    """Points of the hand-graded answers by ID."""
-    return {
-        info["grade_id"]: float(info["points"])
-        for cell in notebook.cells
-        if (info := cell.metadata.get("nbgrader", {})).get("grade") and info.get("solution")
-    }
 
 
 @dataclass
@@ -227,7 +212,7 @@ class _Grading:
             ]
             if not broken or not _loses(result) or name not in self.defined:
                 continue
-            module = load_reference(self.suite.assignment.name)
+            module = load_reference(self.suite.assignment)
             bindings = {each: getattr(module, each) for each in broken}
             if any(isinstance(function, type) for function in bindings.values()):
                 continue
@@ -348,6 +333,7 @@ _MISSING = (
 )
 _BROKEN = {
     "crash": "Your code ended the process.",
+    "timeout": "Your code used up its CPU time.",
     "memory": "Your code used more memory than is allowed.",
     "no-answer": "Your code did not finish.",
     "protocol": "Your code disturbed the grader's channel.",

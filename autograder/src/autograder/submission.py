@@ -9,13 +9,13 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from autograder import cells
 from autograder.channel import Channel, ChannelBroken
 from autograder.config import Limits
 from autograder.results import Incident
 from autograder.sandbox import Sandbox
 
 MAX_RESTARTS = 6
-SKIPPED_TAGS = frozenset({"show", "train"})
 
 
 @dataclass
@@ -175,13 +175,8 @@ def graded_cells(notebook: NotebookNode) -> list[tuple[int, str, str]]:
     Cells tagged `show` or `train` and the visible checks are left out: the first only draw or
     train, the second are replaced by the hidden suite.
     """
-    cells = []
-    for index, cell in enumerate(notebook.cells):
-        if cell.cell_type != "code" or SKIPPED_TAGS & set(cell.metadata.get("tags", [])):
-            continue
-        info = cell.metadata.get("nbgrader", {})
-        if info.get("grade") and not info.get("solution"):
-            continue
-        name = info.get("grade_id", "") if info.get("solution") else ""
-        cells.append((index, name, cell.source))
-    return cells
+    return [
+        (index, cells.grade_id(cell) or "" if cells.is_solution(cell) else "", cell.source)
+        for index, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code" and not cells.is_skipped(cell) and not cells.is_test(cell)
+    ]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.reference import load_reference as reference
+from autograder.reference import reference
 from autograder.student import CheckFailed, Gradient, Handle, Model, Student
 
 __all__ = [
