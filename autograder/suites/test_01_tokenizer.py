@@ -166,20 +166,29 @@ def pieces_of(texts: list[str]) -> list[str]:
     return [piece for text in texts for piece in library_pieces(text)]
 
 
-def tie_free_texts(draw: Draw, steps: int, letters: str = "abcdef") -> list[str]:
+def counts_decide(pieces: list[str], steps: int) -> bool:
+    """Whether each of the first `steps` merges has a count of its own at the top."""
+    words: dict[Word, int] = dict(Counter(tuple(ids_of(piece)) for piece in pieces))
+    for step in range(steps):
+        counts = counted(words)
+        top = max(counts.values(), default=0)
+        best = [pair for pair, count in counts.items() if count == top]
+        if len(best) != 1:
+            return False
+        words = {merged(word, best[0], 256 + step): n for word, n in words.items()}
+    return True
+
+
+def tie_free_texts(draw: Draw, steps: int, letters: str = "abcd") -> list[str]:
     """Three texts whose first `steps` merges are decided by the counts alone."""
     while True:
-        words = ["".join(draw.choice(letters) for _ in range(draw.integer(3, 7))) for _ in range(9)]
-        bag = [word for word in words for _ in range(draw.integer(1, 24))]
-        shuffled = draw.shuffled(bag)
-        third = len(shuffled) // 3
-        texts = [
-            " ".join(shuffled[:third]),
-            " ".join(shuffled[third : 2 * third]),
-            " ".join(shuffled[2 * third :]),
+        words = [
+            "".join(draw.choice(letters) for _ in range(draw.integer(3, 7))) for _ in range(14)
         ]
-        pieces = pieces_of(texts)
-        if trained(pieces, steps, smallest) == trained(pieces, steps, largest):
+        bag = draw.shuffled([word for word in words for _ in range(draw.integer(1, 40))])
+        third = len(bag) // 3
+        texts = [" ".join(bag[:third]), " ".join(bag[third:-third]), " ".join(bag[-third:])]
+        if counts_decide(pieces_of(texts), steps):
             return texts
 
 
@@ -195,7 +204,7 @@ def mixed_text(draw: Draw, fragments: list[str], count: int) -> str:
 def test_no_character_is_lost(student: Student, draw: Draw):
     """A text with words, signs, line ends and runs of white space, and an empty one."""
     fragments = ["  ", "\n\n", "\t", " -- ", "'tis", " 12.5%", " \u00a0", "🐇", "_", " \n"]
-    text = mixed_text(draw, fragments, 8)
+    text = " \n" + mixed_text(draw, fragments, 8) + "\n "
     got = student.pre_tokenize(text)
     expect(got).true(
         isinstance(got, list) and all(isinstance(piece, str) and piece for piece in got),
@@ -240,19 +249,7 @@ def test_contractions_are_cut_in_lower_case_only(student: Student, draw: Draw):
 @exercise("pre_tokenize", weight=1)
 def test_letters_and_numbers_are_those_of_unicode(student: Student, draw: Draw):
     """Accents, other scripts, superscripts, fractions, underscores and emoji."""
-    fragments = [
-        " x²",
-        " ½",
-        "snake_case",
-        " été",
-        " Жук7",
-        " 兎は",
-        " ٣٤",
-        "Ⅷ",
-        " ß_",
-        "🐇🐇",
-        "é",
-    ]
+    fragments = [" x²!", " 12½", "snake_case", " été", " Жук7", " 兎は", " ٣٤", "Ⅷ)", " ß_", "🐇🐇"]
     text = mixed_text(draw, fragments, 4)
     expect(student.pre_tokenize(text)).equals(
         library_pieces(text),
@@ -302,15 +299,14 @@ def test_overlapping_pairs_all_count(student: Student, draw: Draw):
     a, b = draw.sample(range(300), 2)
     n, m, k = draw.integer(2, 9), draw.integer(10, 19), draw.integer(20, 29)
     words = {(a, a, a): n, (a,) * 6: m, (a, b, a, b): k}
+    once = {(a, a): n + m, (a, b): k, (b, a): k}
     expect(student.count_pairs(words)).equals(
         {(a, a): 2 * n + 5 * m, (a, b): 2 * k, (b, a): k},
         "Neighbours are counted at every position, overlapping ones too: a run of three "
         "holds its pair twice.",
         mistakes={
             "You counted without overlap.": {(a, a): n + 3 * m, (a, b): 2 * k, (b, a): k},
-            "You counted a pair once per word, not at every position.": dict(
-                [((a, a), n + m), ((a, b), k), ((b, a), k)]
-            ),
+            "You counted a pair once per word, not at every position.": once,
         },
     )
 
@@ -398,7 +394,7 @@ def test_words_too_short_for_a_pair_and_ids_just_written(student: Student, draw:
 @exercise("train_bpe", weight=6)
 def test_merges_of_a_corpus_without_ties(student: Student, draw: Draw):
     """Three texts in which the counts alone decide every merge."""
-    steps = 10
+    steps = 8
     texts = tie_free_texts(draw, steps)
     _, want = library_training(texts, 256 + steps)
     got = student.train_bpe(texts, 256 + steps)
@@ -453,7 +449,7 @@ def test_ties_go_to_the_smallest_pair_of_ids(student: Student, draw: Draw):
 def test_the_vocabulary_spells_every_id(student: Student, draw: Draw):
     """The 256 bytes and the merged entries of a corpus without ties, accents included."""
     steps = 6
-    texts = tie_free_texts(draw, steps, letters="éЖcdef")
+    texts = tie_free_texts(draw, steps, letters="éЖcd")
     want, _ = library_training(texts, 256 + steps)
     vocab = student.train_bpe(texts, 256 + steps)[0]
     expect(vocab).true(
@@ -531,9 +527,10 @@ def test_training_stops_at_the_vocabulary_size_or_without_pairs(student: Student
 @exercise("encode", weight=3)
 def test_encodings_are_those_of_the_library(student: Student, draw: Draw):
     """Merges learnt on one text, ids of others with new words, signs and line ends."""
-    _, merges = library_training([draw.text(60)], 300)
+    _, merges = library_training([draw.text(150)], 360)
     for _ in range(2):
-        text = mixed_text(draw, ["\n", "  ", " 42", "!", "'s", " thereabouts", " overthrow"], 6)
+        strange = ["".join(draw.choice("etaoinshrdl") for _ in range(9)) for _ in range(6)]
+        text = mixed_text(draw, ["\n", "  ", " 42", "!", "'s", *strange], 6)
         expect(student.encode(text, merges)).equals(
             library_encoding(text, merges),
             "In each pre-token, merge the pair that was learnt first, again and again, until "
@@ -571,34 +568,7 @@ def merge_as_you_go(word: str, merges: list[Pair]) -> list[int]:
     return stack
 
 
-@exercise("encode", weight=2)
-def test_the_pair_learnt_first_is_merged_first(student: Student, draw: Draw):
-    """Merges that overlap, so that every other order gives other ids."""
-    a, b, c, d = letters = draw.sample("abcdefghijklmnop", 4)
-    i, j, k, m = (_ID[ord(letter)] for letter in letters)
-    merges = [(j, k), (i, j), (257, k), (k, m), (i, 256), (259, m)]
-    words = {
-        # bc is learnt first, so a+bc is reached and ab+c never.
-        a + b + c + d: [260, m],
-        # cd is merged although it comes last; ab would have blocked nothing.
-        a + b + b + c + d: [257, 256, m],
-        # ab occurs three times, yet bc was learnt before it.
-        a + b + c + a + b + c + a + b: [260, 260, 257],
-        c + d + b + c + d: [259, 256, m],
-    }
-    for word, want in words.items():
-        expect(student.encode(word, merges)).equals(
-            want,
-            "Of the pairs present, merge the one with the lowest rank: the one learnt first.",
-            mistakes={
-                "You took the longest entry from the left.": longest_match(word, merges),
-                "You merged from the left as soon as you could.": merge_as_you_go(word, merges),
-                "You merged the pair learnt last first.": library_encoding_reversed(word, merges),
-            },
-        )
-
-
-def library_encoding_reversed(word: str, merges: list[Pair]) -> list[int]:
+def last_learnt_first(word: str, merges: list[Pair]) -> list[int]:
     """The highest rank first."""
     rank = {pair: k for k, pair in enumerate(merges)}
     ids = tuple(ids_of(word))
@@ -608,6 +578,35 @@ def library_encoding_reversed(word: str, merges: list[Pair]) -> list[int]:
     return list(ids)
 
 
+@exercise("encode", weight=2)
+def test_the_pair_learnt_first_is_merged_first(student: Student, draw: Draw):
+    """Merges that overlap, so that every other order gives other ids."""
+    letters = sorted(draw.sample("abcdefghijklmnop", 4))
+    # In both alphabetical orders, so that no order of the ids can stand in for the ranks.
+    for a, b, c, d in (letters, letters[::-1]):
+        i, j, k, m = (_ID[ord(letter)] for letter in (a, b, c, d))
+        merges = [(j, k), (i, j), (257, k), (k, m), (259, m)]
+        words = {
+            # bc is learnt first, so abc (from ab and c) is never reached.
+            a + b + c + d: [i, 256, m],
+            a + b + b + c + d: [257, 256, m],
+            # ab occurs three times, yet bc was learnt before it.
+            a + b + c + a + b + c + a + b: [i, 256, i, 256, 257],
+            c + d + b + c + d + d: [259, 256, m, m],
+            a + b + c + d + d + c + d + d: [i, 256, m, m, 260],
+        }
+        for word, want in words.items():
+            expect(student.encode(word, merges)).equals(
+                want,
+                "Of the pairs present, merge the one with the lowest rank: the one learnt first.",
+                mistakes={
+                    "You took the longest entry from the left.": longest_match(word, merges),
+                    "You merged from the left as soon as you could.": merge_as_you_go(word, merges),
+                    "You merged the pair learnt last first.": last_learnt_first(word, merges),
+                },
+            )
+
+
 @exercise("encode", weight=1)
 def test_no_merge_crosses_the_border_of_a_pre_token_in_encoding(student: Student, draw: Draw):
     """Merges that would join a word with the sign, the number or the space after it."""
@@ -615,7 +614,7 @@ def test_no_merge_crosses_the_border_of_a_pre_token_in_encoding(student: Student
     i, j, space, sign, digit = (_ID[ord(each)] for each in (a, b, " ", "!", "7"))
     merges = [(j, sign), (j, space), (i, j), (258, sign), (j, digit), (space, i)]
     expect(student.encode(f"{a}{b}! {a}{b} {b}7", merges)).equals(
-        [258, sign, 261, j, space, j, digit],
+        [258, sign, space, 258, space, j, digit],
         "Cut the text with pre_tokenize first; a pair is merged only inside a piece.",
     )
 
@@ -629,7 +628,9 @@ def test_bytes_without_merges_and_beyond_ascii(student: Student, draw: Draw):
         "Without merges, the ids are BYTE_TO_ID of the UTF-8 bytes of the text.",
         mistakes={
             "You used the bytes themselves as ids.": list(text.encode("utf-8")),
-            "You used code points instead of bytes.": [ord(char) for char in text],
+            "You used code points instead of UTF-8 bytes.": [
+                _ID.get(ord(char), ord(char)) for char in text
+            ],
         },
     )
     first, second = (_ID[byte] for byte in "é".encode())

@@ -17,9 +17,11 @@
 #
 # **You will be able to**
 #
-# - train a byte-level BPE tokenizer on real text and get, merge for merge, what a production library gets;
+# - train a byte-level BPE tokenizer on real text and get, merge for merge, what a production
+#   library gets;
 # - encode and decode any text, in any script, without an unknown token;
-# - say precisely which tokens a log-probability is about: the shift, the prompt, the padding, the EOS;
+# - say precisely which tokens a log-probability is about: the shift, the prompt, the padding, the
+#   EOS;
 # - compute a corpus perplexity, and explain why it cannot compare models with different tokenizers;
 # - prove by enumeration that a language model is a probability distribution over sequences.
 #
@@ -50,14 +52,15 @@ for package in ("torch", "regex", "tokenizers", "transformers"):
 # %% [markdown]
 # ## 1. Text, bytes, ids
 #
-# A language model never sees text. It sees integers, and it gives back a distribution over integers.
-# The **tokenizer** is the dictionary between the two worlds:
+# A language model never sees text. It sees integers, and it gives back a distribution over
+# integers. The **tokenizer** is the dictionary between the two worlds:
 #
-# $$\text{enc}: \Sigma^* \to \{0, \dots, V-1\}^*, \qquad \text{dec}: \{0, \dots, V-1\}^* \to \Sigma^*, \qquad
-# \text{dec}(\text{enc}(x)) = x .$$
+# $$\text{enc}: \Sigma^* \to \{0, \dots, V-1\}^*, \qquad
+# \text{dec}: \{0, \dots, V-1\}^* \to \Sigma^*, \qquad \text{dec}(\text{enc}(x)) = x .$$
 #
-# $\Sigma^*$ is the set of all finite texts, $V$ the vocabulary size, and the number of ids depends on the
-# text. What should one id stand for? There are three simple answers, and each hurts somewhere.
+# $\Sigma^*$ is the set of all finite texts, $V$ the vocabulary size, and the number of ids depends
+# on the text. What should one id stand for? There are three simple answers, and each hurts
+# somewhere.
 #
 # | one id per | vocabulary | a text becomes | and what was never seen |
 # | --- | --- | --- | --- |
@@ -65,10 +68,10 @@ for package in ("torch", "regex", "tokenizers", "transformers"):
 # | character | about 150,000 in Unicode | long | is unknown: a new emoji has no id |
 # | byte of UTF-8 | 256 | longest | is still bytes: nothing is unknown |
 #
-# **Byte-pair encoding** (BPE) starts from the 256 bytes, so it can write everything, and then adds ids for
-# the byte sequences that occur most often, so that common text becomes short. It was a compression
-# trick (Gage, 1994) before it became the standard of language models (Sennrich et al., 2016; byte-level since
-# GPT-2, Radford et al., 2019).
+# **Byte-pair encoding** (BPE) starts from the 256 bytes, so it can write everything, and then adds
+# ids for the byte sequences that occur most often, so that common text becomes short. It was a
+# compression trick (Gage, 1994) before it became the standard of language models (Sennrich et al.,
+# 2016; byte-level since GPT-2, Radford et al., 2019).
 #
 # How much longer are bytes than characters? That depends on the script. The next cell counts.
 
@@ -86,12 +89,13 @@ for sentence in SENTENCES:
     print(f"{len(sentence):3} characters {size:4} bytes   {sentence}")
 
 # %% [markdown]
-# A byte needs an id. This course takes GPT-2's order, so that your tokenizer can be compared with the
-# library's. GPT-2 writes every byte as a visible character: the 188 printable bytes as themselves (`!` as `!`,
-# `a` as `a`), the other 68 as characters from U+0100 on. The space, byte 32, becomes `Ġ` (U+0120), which is
-# why so many token lists on the web are full of `Ġ`. **A byte's id is the rank of its mapped
-# character**: `!` has id 0, `a` has id 64, and the space has id 220. The mapping itself is clerical
-# work, so here it is, as two dictionaries that you will use all the time.
+# A byte needs an id. This course takes GPT-2's order, so that your tokenizer can be compared with
+# the library's. GPT-2 writes every byte as a visible character: the 188 printable bytes as
+# themselves (`!` as `!`, `a` as `a`), the other 68 as characters from U+0100 on. The space, byte
+# 32, becomes `Ġ` (U+0120), which is why so many token lists on the web are full of `Ġ`. **A byte's
+# id is the rank of its mapped character**: `!` has id 0, `a` has id 64, and the space has id 220.
+# The mapping itself is clerical work, so here it is, as two dictionaries that you will use all the
+# time.
 
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "byte_table"}
 # Printable bytes keep their character and come first, in order; the others follow.
@@ -105,11 +109,12 @@ print("ids of the bytes of 'a cat!':", [BYTE_TO_ID[byte] for byte in b"a cat!"])
 print("id 220 is the byte", BYTE_VOCAB[220], "and id 255 is", BYTE_VOCAB[255])
 
 # %% [markdown]
-# Note what a loop over `bytes` gives: integers, not characters. So `BYTE_TO_ID[byte]` works directly in
-# `for byte in text.encode("utf-8")`.
+# Note what a loop over `bytes` gives: integers, not characters. So `BYTE_TO_ID[byte]` works
+# directly in `for byte in text.encode("utf-8")`.
 #
-# Now the text that we train on: the first three chapters of Lewis Carroll's *Alice's Adventures in Wonderland*
-# (1865, public domain). Chapter VII, "A Mad Tea-Party", is held out: nothing is ever learnt from it.
+# Now the text that we train on: the first three chapters of Lewis Carroll's *Alice's Adventures in
+# Wonderland* (1865, public domain). Chapter VII, "A Mad Tea-Party", is held out: nothing is ever
+# learnt from it.
 
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "texts"}
 DATA = resources.files("sft2rl") / "data"
@@ -122,10 +127,10 @@ print(ALICE_TRAIN[:282])
 # %% [markdown]
 # ## 2. Cutting the text into pieces
 #
-# If merges could join anything, BPE would soon learn tokens such as `dog.`, `dog!` and `dog?`, or whole
-# frequent phrases. So the text is first cut into **pre-tokens**, roughly words, and no merge ever crosses
-# a cut. GPT-2 cuts with one regular expression. At each position it tries six rules *in this order* and takes
-# the first that matches; within a rule it takes as much as it can.
+# If merges could join anything, BPE would soon learn tokens such as `dog.`, `dog!` and `dog?`, or
+# whole frequent phrases. So the text is first cut into **pre-tokens**, roughly words, and no merge
+# ever crosses a cut. GPT-2 cuts with one regular expression. At each position it tries six rules
+# *in this order* and takes the first that matches; within a rule it takes as much as it can.
 #
 # | rule | takes | examples (`␣` is a space) |
 # | --- | --- | --- |
@@ -136,12 +141,14 @@ print(ALICE_TRAIN[:282])
 # | 5 | a run of white space, if what follows is white space or the end of the text | `a␣␣␣b` → `a` `␣␣` `␣b` |
 # | 6 | any other white space | `a⏎b` → `a` `⏎` `b` |
 #
-# Rule 5 sounds odd and is clever: of several white space characters before a word it leaves the last one over, so
-# that this one can join the word, if it is a space. At the end of a text it takes the whole run.
+# Rule 5 sounds odd and is clever: of several white space characters before a word it leaves the
+# last one over, so that this one can join the word, if it is a space. At the end of a text it takes
+# the whole run.
 #
-# The cuts lose nothing: **the pieces, concatenated, are the text**. "Letter" and "number" are Unicode's
-# categories: `é`, `兎` and `ß` are letters, `²` and `½` are numbers, and `_` is neither. Python's own `re`
-# cannot say this (its `\w` takes letters, digits and `_` together); the package `regex` can.
+# The cuts lose nothing: **the pieces, concatenated, are the text**. "Letter" and "number" are
+# Unicode's categories: `é`, `兎` and `ß` are letters, `²` and `½` are numbers, and `_` is neither.
+# Python's own `re` cannot say this (its `\w` takes letters, digits and `_` together); the package
+# `regex` can.
 #
 # | in `regex` | matches |
 # | --- | --- |
@@ -153,18 +160,18 @@ print(ALICE_TRAIN[:282])
 
 # %% tags=["show"]
 predict(
-    "How does GPT-2 cut 'tis (apostrophe, t, i, s; the first word of many an old poem)?",
+    "How does GPT-2 cut 'tis (apostrophe, t, i, s: the start of many an old poem)?",
     ["'tis", "' tis", "'t is", "' t is"],
     answer=2,
-    why="Rule 1 comes first, and it finds 't. The rule was made for don't and knows nothing of "
-    "poems. A model never sees 'tis as one word.",
+    why="Rule 1 comes first, and it finds 't. The rule was made for don't and knows "
+    "nothing of poems. A model never sees 'tis as one word.",
 )
 
 # %% [markdown]
 # ### Exercise: `pre_tokenize` (3 points, 10 minutes, difficulty *)
 #
-# Write the six rules as one pattern and cut a text with it. `regex.findall(pattern, text)` gives all
-# matches in order, or scan the text by hand if you prefer. Two traps: rule 1 is case-sensitive
+# Write the six rules as one pattern and cut a text with it. `regex.findall(pattern, text)` gives
+# all matches in order, or scan the text by hand if you prefer. Two traps: rule 1 is case-sensitive
 # (`it'S` is cut into `it`, `'`, `S`), and `str.split` throws the white space away.
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "pre_tokenize"}
@@ -193,9 +200,10 @@ check.pre_tokenize(pre_tokenize)
 # %% [markdown]
 # ## 3. Learning the merges
 #
-# Training repeats three steps: count all neighbouring pairs, take the most frequent pair, replace it
-# everywhere by a new id. Here it is by hand, on a text with Alice's own question, `Do cats eat bats? Do bats
-# eat cats?`. Its pre-tokens with their frequencies, split into bytes (`␣` is a space):
+# Training repeats three steps: count all neighbouring pairs, take the most frequent pair, replace
+# it everywhere by a new id. Here it is by hand, on a text with Alice's own question,
+# `Do cats eat bats? Do bats eat cats?`. Its pre-tokens with their frequencies, split into bytes
+# (`␣` is a space):
 #
 # `D·o` 1,  `␣·D·o` 1,  `␣·c·a·t·s` 2,  `␣·e·a·t` 2,  `␣·b·a·t·s` 2,  `?` 2
 #
@@ -206,20 +214,22 @@ check.pre_tokenize(pre_tokenize)
 # | 3 | `D o`, `b ats`, `c ats`, `e at`, `␣ b`, `␣ c`, `␣ e` (2): a seven-fold tie | `Do` | (35, 78) | 258 |
 # | 4 | `b ats`, `c ats`, `e at`, `␣ b`, `␣ c`, `␣ e` (2) | `bats` | (65, 257) | 259 |
 #
-# Step 1: `a t` counts 6, because three words contain it and each occurs twice. The count of a pair is
-# **weighted by the frequency of the word**, and words are counted once, not scanned again and again: that makes training fast.
+# Step 1: `a t` counts 6, because three words contain it and each occurs twice. The count of a pair
+# is **weighted by the frequency of the word**, and words are counted once, not scanned again and
+# again: that makes training fast.
 #
 # Step 2: the counts have changed. `t s` is gone (its `t` is now inside `at`), `at s` is new.
 #
-# Step 3: a tie. The slides say "the most frequent pair" and stop there; the lecture's rule has to be completed,
-# or two correct programs learn different vocabularies. This course does what the `tokenizers` library does:
-# **a tie goes to the smallest pair of ids**, compared as tuples. (35, 78) is `D o`; pairs that begin with the
-# space, id 220, lose against letters.
+# Step 3: a tie. The slides say "the most frequent pair" and stop there; the lecture's rule has to
+# be completed, or two correct programs learn different vocabularies. This course does what the
+# `tokenizers` library does: **a tie goes to the smallest pair of ids**, compared as tuples. (35,
+# 78) is `D o`; pairs that begin with the space, id 220, lose against letters.
 #
 # ### Exercise: `count_pairs` (2 points, 8 minutes, difficulty *)
 #
-# Count the neighbouring pairs of all words. Occurrences may **overlap**: the word `aaa` contains the pair
-# `(a, a)` twice. Pairs live inside one word; the end of one word and the start of the next are not neighbours.
+# Count the neighbouring pairs of all words. Occurrences may **overlap**: the word `aaa` contains
+# the pair `(a, a)` twice. Pairs live inside one word; the end of one word and the start of the next
+# are not neighbours.
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "count_pairs"}
 def count_pairs(
@@ -250,9 +260,9 @@ check.count_pairs(count_pairs)
 # %% [markdown]
 # ### Exercise: `merge_pair` (2 points, 8 minutes, difficulty *)
 #
-# Counting may overlap, replacing may not: an id can be used up only once. Go **from left to right**;
-# where the pair stands, write the new id and jump over both. So `a a a`, with `(a, a)` merged to `X`, becomes `X a`
-# and not `a X`. Beware of changing a list while you iterate over it.
+# Counting may overlap, replacing may not: an id can be used up only once. Go **from left to
+# right**; where the pair stands, write the new id and jump over both. So `a a a`, with `(a, a)`
+# merged to `X`, becomes `X a` and not `a X`. Beware of changing a list while you iterate over it.
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "merge_pair"}
 def merge_pair(ids: list[int], pair: tuple[int, int], new_id: int) -> list[int]:
@@ -289,17 +299,18 @@ check.merge_pair(merge_pair)
 #
 # Put the pieces together.
 #
-# 1. Cut every text with `pre_tokenize`, write each piece as a tuple of byte ids, and count how often each occurs.
+# 1. Cut every text with `pre_tokenize`, write each piece as a tuple of byte ids, and count how
+#    often each occurs.
 # 2. Count the pairs. Take the one with the largest count; of several, the smallest `(id_a, id_b)`.
 # 3. Give it the next free id: the first merge makes id 256, the second 257, and so on.
 # 4. Replace it in all words, and go back to 2. **Count again**: the old counts are stale.
 #
-# Training ends at the first of three events: the vocabulary has `vocab_size` entries; no pair is left; or
-# the best pair occurs less than `max(1, min_frequency)` times (a pair that occurs *exactly* `min_frequency`
-# times is still merged).
+# Training ends at the first of three events: the vocabulary has `vocab_size` entries; no pair is
+# left; or the best pair occurs less than `max(1, min_frequency)` times (a pair that occurs
+# *exactly* `min_frequency` times is still merged).
 #
-# A full recount after each merge is perfectly good here: a thousand entries on three chapters take a few seconds.
-# `min(counts, key=...)` with a tuple as key does the choice in one line.
+# A full recount after each merge is perfectly good here: a thousand entries on three chapters take
+# a few seconds. `min(counts, key=...)` with a tuple as key does the choice in one line.
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "train_bpe"}
 def train_bpe(
@@ -360,8 +371,8 @@ predict(
     "What will the very first merge be, in English prose?",
     ["e + space", "t + h", "space + t", "e + r"],
     answer=2,
-    why="th is very frequent, but space + t is even more so: it begins the, to, that, this and "
-    "two. e + space is impossible: a space belongs to the word that follows it.",
+    why="th is very frequent, but space + t is even more so: it begins the, to, that, "
+    "this and two. e + space is impossible: a space belongs to the word after it.",
 )
 
 # %% tags=["train"]
@@ -375,9 +386,9 @@ print("last merges  :", [vocab[i].decode() for i in range(990, 1000)])
 print("longest      :", longest)
 
 # %% [markdown]
-# Look closely at the first list. Between `in` and `␣w` sits a token of two spaces: chapter III prints the Mouse's
-# tale in the shape of a tail, with a great deal of indentation, and the tokenizer has learnt it. **A
-# vocabulary is a portrait of its training text**, layout included.
+# Look closely at the first list. Between `in` and `␣w` sits a token of two spaces: chapter III
+# prints the Mouse's tale in the shape of a tail, with a great deal of indentation, and the
+# tokenizer has learnt it. **A vocabulary is a portrait of its training text**, layout included.
 #
 # Is this what a production library learns? The `tokenizers` library is written in Rust and trains
 # with a priority queue. Same text, same settings, and every merge compared.
@@ -409,11 +420,13 @@ print(f"{same} of {len(library_merges)} merges are the same, in the same order")
 # %% [markdown]
 # ## 4. Encoding and decoding
 #
-# Training gave a list of merges *in an order*, and the order is the whole tokenizer. To encode a new text, cut it
-# with `pre_tokenize`, write each piece as byte ids, and in each piece repeat: **of the pairs that can be merged,
-# merge the one that was learnt first** (the lowest rank), until none can.
+# Training gave a list of merges *in an order*, and the order is the whole tokenizer. To encode a
+# new text, cut it with `pre_tokenize`, write each piece as byte ids, and in each piece repeat: **of
+# the pairs that can be merged, merge the one that was learnt first** (the lowest rank), until none
+# can.
 #
-# A worked example. Let `merges` be `[(t, h), (h, e), (e, r)]`, so that `th` has id 256, `he` 257, `er` 258.
+# A worked example. Let `merges` be `[(t, h), (h, e), (e, r)]`, so that `th` has id 256, `he` 257,
+# `er` 258.
 #
 # | word | pairs that can be merged (rank) | step by step | result |
 # | --- | --- | --- | --- |
@@ -421,14 +434,15 @@ print(f"{same} of {len(library_merges)} merges are the same, in the same order")
 # | `her` | `he` (1), `er` (2) | `he·r` | `he` `r` |
 # | `there` | `th` (0), `he` (1), `er` (2) | `th·e·r·e`, then `th·er·e` | `th` `er` `e` |
 #
-# Three plausible shortcuts are wrong. *The longest token that fits, from the left* is another algorithm
-# (WordPiece uses it). *Merging as you go, from the left* commits too early. And *the most frequent pair of this
-# text* confuses encoding with training: at encoding time the counts of the new text are irrelevant.
+# Three plausible shortcuts are wrong. *The longest token that fits, from the left* is another
+# algorithm (WordPiece uses it). *Merging as you go, from the left* commits too early. And *the most
+# frequent pair of this text* confuses encoding with training: at encoding time the counts of the
+# new text are irrelevant.
 #
 # ### Exercise: `encode` (4 points, 20 minutes, difficulty **)
 #
-# Merges never cross the border of a pre-token, exactly as in training. You may use your `pre_tokenize` and
-# `merge_pair`. Any method is fine that gives the ids of the rule above.
+# Merges never cross the border of a pre-token, exactly as in training. You may use your
+# `pre_tokenize` and `merge_pair`. Any method is fine that gives the ids of the rule above.
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "encode"}
 def encode(text: str, merges: list[tuple[int, int]]) -> list[int]:
@@ -462,13 +476,14 @@ check.encode(encode)
 # %% [markdown]
 # ### Exercise: `decode` (3 points, 8 minutes, difficulty *)
 #
-# Concatenate the bytes of all tokens, **then** decode UTF-8 once. The order matters: a token may hold half a
-# character. The rabbit 🐇 is the four bytes `F0 9F 90 87`; a tokenizer that never saw it spends four tokens,
-# none of which is a character by itself.
+# Concatenate the bytes of all tokens, **then** decode UTF-8 once. The order matters: a token may
+# hold half a character. The rabbit 🐇 is the four bytes `F0 9F 90 87`; a tokenizer that never saw it
+# spends four tokens, none of which is a character by itself.
 #
-# Not every list of ids is valid UTF-8 (a model may stop in the middle of an emoji). Then `errors="replace"`
-# puts `�` (U+FFFD) where bytes make no sense. Nothing else changes: no stripping, no clean-up. An id
-# outside the vocabulary is a bug somewhere else, and should be heard of: raise `KeyError`.
+# Not every list of ids is valid UTF-8 (a model may stop in the middle of an emoji). Then
+# `errors="replace"` puts `�` (U+FFFD) where bytes make no sense. Nothing else changes: no
+# stripping, no clean-up. An id outside the vocabulary is a bug somewhere else, and should be heard
+# of: raise `KeyError`.
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "decode"}
 def decode(ids: list[int], vocab: dict[int, bytes]) -> str:
@@ -499,20 +514,21 @@ check.decode(decode)
 # %% tags=["show"]
 held_out = encode(ALICE_TEST, merges)
 agree = held_out == library.encode(ALICE_TEST).ids
-print(f"chapter VII: {len(held_out)} tokens; the library agrees on all of them: {agree}")
+print(f"chapter VII: {len(held_out)} tokens; the library gives the same: {agree}")
 for sentence in SENTENCES:
     ids = encode(sentence, merges)
     size = len(sentence.encode("utf-8"))
     assert decode(ids, vocab) == sentence
-    print(f"{size:4} bytes {len(ids):4} tokens {size / len(ids):5.2f} bytes per token   {sentence}")
+    print(f"{size:4} bytes {len(ids):4} tokens ({size / len(ids):.2f} bytes each)   {sentence}")
 
 # %% tags=["show"]
 predict(
     "dec(enc(x)) = x for every text x. Is enc(dec(ids)) = ids for every list of ids?",
     ["Yes", "No"],
     answer=1,
-    why="Many lists of ids spell the same text; enc picks one of them. The ids of 't', 'h' and 'e' "
-    "one by one spell 'the', but enc gives other ids. And ids that are not UTF-8 lose their bytes.",
+    why="Many lists of ids spell the same text; enc picks one of them. The ids of 't', "
+    "'h' and 'e' one by one spell 'the', but enc gives other ids. And ids that are not "
+    "UTF-8 lose their bytes.",
 )
 
 # %% tags=["show"]
@@ -521,12 +537,12 @@ print("ids         ", spelled)
 print("decoded     ", repr(decode(spelled, vocab)))
 print("encoded anew", encode(decode(spelled, vocab), merges))
 rabbit = encode("🐇", merges)
-print("🐇 has", len(rabbit), "tokens; the first three decode to", repr(decode(rabbit[:3], vocab)))
+print("🐇 has", len(rabbit), "tokens; three of them give", repr(decode(rabbit[:3], vocab)))
 
 # %% [markdown]
-# **Play.** Type a sentence and press play: your `encode` runs with the first $k$ merges, for every $k$ that
-# changes something. Find a word that ends as one token. Try `rabbit` with and without a space before it,
-# in capitals, in your own language, and an emoji.
+# **Play.** Type a sentence and press play: your `encode` runs with the first $k$ merges, for every
+# $k$ that changes something. Find a word that ends as one token. Try `rabbit` with and without a
+# space before it, in capitals, in your own language, and an emoji.
 
 # %% tags=["show"]
 widgets_tokenizer.merge_stepper(
@@ -534,22 +550,24 @@ widgets_tokenizer.merge_stepper(
 )
 
 # %% [markdown]
-# How large should the vocabulary be? The next plot shows tokens per word (white-space separated) against the vocabulary
-# size, on the chapters that trained the tokenizer and on the one that did not.
+# How large should the vocabulary be? The next plot shows tokens per word (white-space separated)
+# against the vocabulary size, on the chapters that trained the tokenizer and on the one that did
+# not.
 
 # %% tags=["show"]
 predict(
-    "With 1000 entries, the training chapters need 1.8 tokens per word. And chapter VII?",
+    "With 1000 entries, the training chapters need 1.8 tokens per word. Chapter VII?",
     ["1.8: the same book, the same author", "about 2.2", "about 4"],
     answer=1,
-    why="A tokenizer overfits too: its later merges are words of the training text, and chapter "
-    "VII has its own (Hatter, Dormouse, tea). Early merges are English and hold everywhere.",
+    why="A tokenizer overfits too: its later merges are words of the training text, and "
+    "chapter VII has its own (Hatter, Dormouse, tea). Early merges are English and hold "
+    "everywhere.",
 )
 
 # %% [markdown]
-# *Figure: two falling curves, tokens per word against vocabulary size from 256 to 1000 on a logarithmic axis. Both
-# start near 5.4; the curve of the training chapters falls to 1.8, that of the held-out chapter to 2.2, and the gap between them
-# widens.*
+# *Figure: two falling curves, tokens per word against vocabulary size from 256 to 1000 on a
+# logarithmic axis. Both start near 5.4; the curve of the training chapters falls to 1.8, that of
+# the held-out chapter to 2.2, and the gap between them widens.*
 
 # %% tags=["show"]
 SIZES = [256, 300, 360, 450, 600, 800, 1000]
@@ -558,7 +576,8 @@ fig, ax = style.figure(
     "vocabulary size (entries)",
     "tokens per word",
 )
-for name, text in [("chapters I-III (train)", ALICE_TRAIN), ("chapter VII", ALICE_TEST)]:
+CHAPTERS = {"train (I-III)": ALICE_TRAIN, "held out (VII)": ALICE_TEST}
+for name, text in CHAPTERS.items():
     words = len(text.split())
     ax.plot(
         SIZES,
@@ -573,35 +592,37 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# Shorter sequences make training and generation cheaper, but every entry needs an embedding and a column in the
-# output layer, and a rare token is rarely trained. Large models of today settle between 30,000 and 260,000 entries.
+# Shorter sequences make training and generation cheaper, but every entry needs an embedding and a
+# column in the output layer, and a rare token is rarely trained. Large models of today settle
+# between 30,000 and 260,000 entries.
 #
 # ## 5. From logits to the log-probability of a sequence
 #
-# Now the model. After the prompt $x$ and the tokens $y_{<t}$, it gives one **logit** $\ell(v)$ for each
-# $v$ in the vocabulary $\mathcal{V}$. The softmax makes them probabilities, and the chain rule makes a probability of a
-# sequence $y = (y_1, \dots, y_T)$:
+# Now the model. After the prompt $x$ and the tokens $y_{<t}$, it gives one **logit** $\ell(v)$ for
+# each $v$ in the vocabulary $\mathcal{V}$. The softmax makes them probabilities, and the chain rule
+# makes a probability of a sequence $y = (y_1, \dots, y_T)$:
 #
 # $$\pi(v \mid x, y_{<t}) = \frac{e^{\ell(v)}}{\sum_{v'} e^{\ell(v')}}, \qquad
 # \log \pi(y \mid x) = \sum_{t=1}^{T} \log \pi(y_t \mid x, y_{<t}) .$$
 #
-# Logarithms are natural here, as everywhere in the course. A sum of logarithms stays a reasonable number
-# where a product of a thousand probabilities is 0 in floating point.
+# Logarithms are natural here, as everywhere in the course. A sum of logarithms stays a reasonable
+# number where a product of a thousand probabilities is 0 in floating point.
 #
-# A worked example with $V = 3$: the logits $(2, 1, 0)$ give the probabilities $(0.665, 0.245, 0.090)$ and the
-# log-probabilities $(-0.408, -1.408, -2.408)$: logits minus $\log \sum_v e^{\ell(v)} = 2.408$. Adding 1000 to all
-# three logits changes nothing in this formula, but $e^{1000}$ overflows in a computer. And with logits $(0, -1000,
-# -1000)$, the second probability rounds to 0 and its logarithm to $-\infty$, where the truth is $-1000$. So:
-# never `log(softmax(...))`; use `log_softmax` or `logsumexp`.
+# A worked example with $V = 3$: the logits $(2, 1, 0)$ give the probabilities
+# $(0.665, 0.245, 0.090)$ and the log-probabilities $(-0.408, -1.408, -2.408)$: logits minus
+# $\log \sum_v e^{\ell(v)} = 2.408$. Adding 1000 to all three logits changes nothing in this
+# formula, but $e^{1000}$ overflows in a computer. And with logits $(0, -1000, -1000)$, the second
+# probability rounds to 0 and its logarithm to $-\infty$, where the truth is $-1000$. So: never
+# `log(softmax(...))`; use `log_softmax` or `logsumexp`.
 #
-# In the whole course, the target $-100$ means "nothing to predict here" (a Hugging Face convention). The
-# arguments are **aligned**: `logits[b, t]` predicts `targets[b, t]`.
+# In the whole course, the target $-100$ means "nothing to predict here" (a Hugging Face
+# convention). The arguments are **aligned**: `logits[b, t]` predicts `targets[b, t]`.
 #
 # ### Exercise: `token_logps` (2 points, 10 minutes, difficulty *)
 #
-# Pick the log-probability of each target. At ignored positions the result is exactly 0, whatever the logits are:
-# models do put NaN at padded positions, and NaN times 0 is NaN, so select instead of
-# multiplying. `gather` needs valid indices: $-100$ is none, so give it some valid one there.
+# Pick the log-probability of each target. At ignored positions the result is exactly 0, whatever
+# the logits are: models do put NaN at padded positions, and NaN times 0 is NaN, so select instead
+# of multiplying. `gather` needs valid indices: $-100$ is none, so give it some valid one there.
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "token_logps"}
 def token_logps(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -609,8 +630,8 @@ def token_logps(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
     Args:
         logits: [B, T, V], floating point, any scale.
-        targets: [B, T], torch.long: an id in 0..V-1, or -100 where ignored; aligned with
-            `logits` (no shift happens here); not changed.
+        targets: [B, T], torch.long: an id in 0..V-1, or -100 where ignored; aligned
+            with `logits` (no shift happens here); not changed.
 
     Returns:
         [B, T], the dtype of `logits`, differentiable with respect to `logits`: natural
@@ -629,19 +650,21 @@ def token_logps(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 check.token_logps(token_logps)
 
 # %% [markdown]
-# Where do targets come from? A model that reads ids at positions $0, \dots, T-1$ gives $T$ rows of logits, and **row $t$
-# predicts the token at $t+1$**. The last row predicts something that we do not have; the first token is predicted
-# by nobody. So targets are the ids moved by one, aligned with `logits[:, :-1]`. In this course one function
-# does this shift, and it must happen exactly once.
+# Where do targets come from? A model that reads ids at positions $0, \dots, T-1$ gives $T$ rows of
+# logits, and **row $t$ predicts the token at $t+1$**. The last row predicts something that we do
+# not have; the first token is predicted by nobody. So targets are the ids moved by one, aligned
+# with `logits[:, :-1]`. In this course one function does this shift, and it must happen exactly
+# once.
 #
-# Of the predicted tokens, only the **completion** counts: not the prompt, which the user wrote, and not the padding,
-# which nobody wrote. The completion **includes the EOS** that ends it: to stop is a decision of the model and has a
-# probability.
+# Of the predicted tokens, only the **completion** counts: not the prompt, which the user wrote, and
+# not the padding, which nobody wrote. The completion **includes the EOS** that ends it: to stop is
+# a decision of the model and has a probability.
 #
-# GPT-2 and many others have no padding token, so people pad with the EOS id. Then padding and the true EOS
-# look the same, and masking every EOS teaches the model that it never needs to stop. The rule that keeps both apart:
-# **the first EOS after the prompt is real, what follows is padding.** A worked example with EOS = pad = 0
-# and prompts of 2 and 3 tokens (the second begins with 0, used as a start-of-text token, as GPT-2 does):
+# GPT-2 and many others have no padding token, so people pad with the EOS id. Then padding and the
+# true EOS look the same, and masking every EOS teaches the model that it never needs to stop. The
+# rule that keeps both apart: **the first EOS after the prompt is real, what follows is padding.** A
+# worked example with EOS = pad = 0 and prompts of 2 and 3 tokens (the second begins with 0, used as
+# a start-of-text token, as GPT-2 does):
 #
 # | | position | 0 | 1 | 2 | 3 | 4 | 5 |
 # | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -650,13 +673,13 @@ check.token_logps(token_logps)
 # | row 2 | `input_ids` | 0 | 5 | 6 | 3 | 2 | 1 |
 # | | `targets` | -100 | -100 | 3 | 2 | 1 | |
 #
-# Row 1 ends at position 4, its first 0 after the prompt. Row 2 was cut off at the width of the batch: it has no
-# EOS, and all of its completion counts.
+# Row 1 ends at position 4, its first 0 after the prompt. Row 2 was cut off at the width of the
+# batch: it has no EOS, and all of its completion counts.
 #
 # ### Exercise: `shift_labels` (2 points, 15 minutes, difficulty **)
 #
-# Make the targets. Think about which *token* is masked, not which position: `targets[:, t]` is the token at
-# position `t + 1`, so it belongs to the prompt if `t + 1 < prompt_len`.
+# Make the targets. Think about which *token* is masked, not which position: `targets[:, t]` is the
+# token at position `t + 1`, so it belongs to the prompt if `t + 1 < prompt_len`.
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "shift_labels"}
 def shift_labels(
@@ -669,9 +692,9 @@ def shift_labels(
             not changed.
         prompt_len: [B], torch.long: tokens of the prompt in each row, at least 1.
         pad_id: the padding id, which is the EOS id, too. After the prompt, its first
-            occurrence is the EOS that ends the completion; later ones are padding. A row
-            without it was cut off, and counts to its end. Within the prompt it is an
-            ordinary token.
+            occurrence is the EOS that ends the completion; later ones are padding. A
+            row without it was cut off, and counts to its end. Within the prompt it is
+            an ordinary token.
 
     Returns:
         [B, T - 1], torch.long: targets[:, t] is input_ids[:, t + 1] where that token
@@ -694,9 +717,10 @@ check.shift_labels(shift_labels)
 # %% [markdown]
 # ### Exercise: `sequence_logp` (2 points, 8 minutes, difficulty **)
 #
-# The log-probability of each sequence of a batch: **the sum** over the tokens that count, EOS included. Not the
-# mean: dividing by the length makes it the logarithm of nothing in particular. Everything that comes later, from
-# DPO to policy gradients, stands on this one function. You may use `token_logps`.
+# The log-probability of each sequence of a batch: **the sum** over the tokens that count, EOS
+# included. Not the mean: dividing by the length makes it the logarithm of nothing in particular.
+# Everything that comes later, from DPO to policy gradients, stands on this one function. You may
+# use `token_logps`.
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "sequence_logp"}
 def sequence_logp(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -704,11 +728,13 @@ def sequence_logp(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
     Args:
         logits: [B, T, V], floating point.
-        targets: [B, T], torch.long, aligned with `logits`; -100 where ignored; not changed.
+        targets: [B, T], torch.long, aligned with `logits`, -100 where ignored; not
+            changed.
 
     Returns:
-        [B], the dtype of `logits`, differentiable with respect to `logits`: the sum of the
-        token log-probabilities over targets that are not -100; 0.0 for a row without any.
+        [B], the dtype of `logits`, differentiable with respect to `logits`: the sum of
+        the token log-probabilities over targets that are not -100 (the logits at ignored
+        positions may be NaN); 0.0 for a row without any target.
     """
     ### BEGIN SOLUTION
     return token_logps(logits, targets).sum(dim=-1)
@@ -719,9 +745,10 @@ def sequence_logp(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 check.sequence_logp(sequence_logp)
 
 # %% [markdown]
-# A check against a real architecture: a tiny GPT-2 with random weights. Hugging Face models shift **inside**, so they
-# want `labels` that are *not* shifted, and return the mean over the tokens that count. Hand them shifted targets, and
-# everything is shifted twice: no error, a plausible loss, and a model that learns to predict the token after next.
+# A check against a real architecture: a tiny GPT-2 with random weights. Hugging Face models shift
+# **inside**, so they want `labels` that are *not* shifted, and return the mean over the tokens that
+# count. Hand them shifted targets, and everything is shifted twice: no error, a plausible loss, and
+# a model that learns to predict the token after next.
 
 # %% tags=["show"]
 from transformers import GPT2Config, GPT2LMHeadModel
@@ -748,9 +775,10 @@ print(f"Hugging Face, shifted twice      {twice:.6f}")
 # %% [markdown]
 # ## 6. All sequences together
 #
-# Is $\pi(y \mid x)$ a probability distribution over *sequences*? With a tiny vocabulary we can list them all. A sequence
-# ends with EOS, or it is cut off at $T_{\max}$ tokens. Take $V = 2$, tokens `a` = 0 and EOS = 1, $T_{\max} = 2$; the
-# model gives `a` the probability 0.7 at the start and 0.6 after `a`:
+# Is $\pi(y \mid x)$ a probability distribution over *sequences*? With a tiny vocabulary we can list
+# them all. A sequence ends with EOS, or it is cut off at $T_{\max}$ tokens. Take $V = 2$, tokens
+# `a` = 0 and EOS = 1, $T_{\max} = 2$; the model gives `a` the probability 0.7 at the start and 0.6
+# after `a`:
 #
 # | sequence | ends by | probability |
 # | --- | --- | --- |
@@ -758,18 +786,20 @@ print(f"Hugging Face, shifted twice      {twice:.6f}")
 # | a, EOS | EOS | 0.7 × 0.4 = 0.28 |
 # | a, a | cut-off | 0.7 × 0.6 = 0.42 |
 #
-# Together 1. The slide's factorisation leaves $T$ open; here we see what it must mean. **$y_T$ is the EOS, or
-# $T = T_{\max}$**: leave the truncated sequence out, and 0.58 remains; go on after EOS, and sequences are
-# counted that no model emits.
+# Together 1. The slide's factorisation leaves $T$ open; here we see what it must mean. **$y_T$ is
+# the EOS, or $T = T_{\max}$**: leave the truncated sequence out, and 0.58 remains; go on after EOS,
+# and sequences are counted that no model emits.
 #
-# Exact enumeration is the measuring instrument of this course: expectations, gradients and optimal policies of later
-# assignments will be tested against sums over all sequences, with no sampling noise at all.
+# Exact enumeration is the measuring instrument of this course: expectations, gradients and optimal
+# policies of later assignments will be tested against sums over all sequences, with no sampling
+# noise at all.
 #
 # ### Exercise: `exhaustive_distribution` (2 points, 15 minutes, difficulty **)
 #
-# List all sequences with their probabilities. The model is a function: `step_fn(prefix)` takes the tokens so far, a
-# tuple of ints (`()` at the start), and returns the list of $V$ next-token probabilities. Recursion, a stack or a queue
-# will do. Do not rescale the result: if the sum is not 1, something is missing.
+# List all sequences with their probabilities. The model is a function: `step_fn(prefix)` takes the
+# tokens so far, a tuple of ints (`()` at the start), and returns the list of $V$ next-token
+# probabilities. Recursion, a stack or a queue will do. Do not rescale the result: if the sum is not
+# 1, something is missing.
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "exhaustive_distribution"}
 def exhaustive_distribution(
@@ -808,8 +838,9 @@ def exhaustive_distribution(
 check.exhaustive_distribution(exhaustive_distribution)
 
 # %% [markdown]
-# The tiny GPT-2 is such a model, too. Restricted to its first four tokens, EOS = 0, at most 3 tokens, after the prompt `7 8`:
-# your enumeration and your `sequence_logp` must give the same probabilities.
+# The tiny GPT-2 is such a model, too. Restricted to its first four tokens, EOS = 0, at most 3
+# tokens, after the prompt `7 8`: your enumeration and your `sequence_logp` must give the same
+# probabilities.
 
 # %% tags=["show"]
 PROMPT = [7, 8]
@@ -827,30 +858,33 @@ with torch.no_grad():
     logits = tiny(torch.tensor([[*PROMPT, *y]])).logits[:, 1:-1, :4].double()
 print(f"{len(exact)} sequences, total probability {sum(exact.values()):.12f}")
 print(f"the most probable one of 3 tokens is {y}: {exact[y]:.6f} by enumeration,")
-print(f"and {sequence_logp(logits, torch.tensor([y])).exp().item():.6f} by sequence_logp")
+again = sequence_logp(logits, torch.tensor([y])).exp().item()
+print(f"and {again:.6f} by sequence_logp")
 
 # %% [markdown]
 # ## 7. Perplexity
 #
-# How surprised is the model by a text? The **perplexity** is the exponential of the mean negative log-likelihood (NLL)
-# per token:
+# How surprised is the model by a text? The **perplexity** is the exponential of the mean negative
+# log-likelihood (NLL) per token:
 #
 # $$\text{PPL} = \exp\Big(\frac{1}{T} \sum_{t=1}^{T} -\log \pi(y_t \mid y_{<t})\Big)
 # = \Big(\prod_{t=1}^{T} \pi(y_t \mid y_{<t})\Big)^{-1/T} .$$
 #
-# A model that always spreads its probability evenly over $V$ tokens has perplexity $V$: read the number as "as
-# uncertain as a fair die with that many faces". The product form is for short texts only: it underflows.
+# A model that always spreads its probability evenly over $V$ tokens has perplexity $V$: read the
+# number as "as uncertain as a fair die with that many faces". The product form is for short texts
+# only: it underflows.
 #
-# A corpus has many texts. Its perplexity is *not* the mean of theirs: every **token** counts the same, so
+# A corpus has many texts. Its perplexity is *not* the mean of theirs: every **token** counts the
+# same, so
 #
 # $$\text{PPL}_{\text{corpus}} = \exp\Big(\frac{\sum_n \text{NLL}_n}{\sum_n T_n}\Big) .$$
 #
-# Take a text of one token with NLL 2 and a text of three tokens with NLL 0.5 each. Before you run the next cell: which number
-# is the perplexity of the two together?
+# Take a text of one token with NLL 2 and a text of three tokens with NLL 0.5 each. Before you run
+# the next cell: which number is the perplexity of the two together?
 
 # %% tags=["show"]
 predict(
-    "One text: 1 token, NLL 2. Another: 3 tokens, NLL 0.5 each. The corpus perplexity is",
+    "A text of 1 token with NLL 2, one of 3 tokens with NLL 0.5 each: together?",
     [
         "exp(3.5 / 4) = 2.40",
         "(exp(2) + exp(0.5)) / 2 = 4.52",
@@ -858,15 +892,17 @@ predict(
         "exp(3.5) = 33.1",
     ],
     answer=0,
-    why="3.5 nats over 4 tokens. The mean of the two perplexities, 4.52, lets the short text count "
-    "as much as the long one; exp of a sum is an inverse probability, not yet per token.",
+    why="3.5 nats over 4 tokens. The mean of the two perplexities, 4.52, lets the short "
+    "text count as much as the long one; exp of the sum is an inverse probability, not "
+    "yet per token.",
 )
 
 # %% [markdown]
 # ### Exercise: `perplexity` (1 point, 5 minutes, difficulty *)
 #
-# From a sum of negative log-likelihoods and a number of tokens. Natural logarithms in, so `exp` out (with `2 **`, the
-# NLL would have to be in bits). The perplexity of no token is undefined: raise `ValueError`.
+# From a sum of negative log-likelihoods and a number of tokens. Natural logarithms in, so `exp` out
+# (with `2 **`, the NLL would have to be in bits). The perplexity of no token is undefined: raise
+# `ValueError`.
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "perplexity"}
 def perplexity(nll_sum: float, num_tokens: int) -> float:
@@ -895,20 +931,20 @@ check.perplexity(perplexity)
 # %% [markdown]
 # ### Exercise: `corpus_perplexity` (1 point, 8 minutes, difficulty *)
 #
-# The perplexity of several texts together, from the log-probabilities of their tokens. Mind the sign:
-# these are log-probabilities, at most 0, not NLLs.
+# The perplexity of several texts together, from the log-probabilities of their tokens. Mind the
+# sign: these are log-probabilities, at most 0, not NLLs.
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "corpus_perplexity"}
 def corpus_perplexity(list_of_logps: list[torch.Tensor]) -> float:
     """Perplexity per token of several texts together.
 
     Args:
-        list_of_logps: one tensor per text, [T_n] with its own length T_n >= 1: the natural
-            log-probabilities of its tokens.
+        list_of_logps: one tensor per text, [T_n] with its own length T_n >= 1: the
+            natural log-probabilities of its tokens.
 
     Returns:
-        exp(total NLL / total number of tokens), a Python float: each token counts the same,
-        whichever text it is in.
+        exp(total NLL / total number of tokens), a Python float: each token counts the
+        same, whichever text it is in.
 
     Raises:
         ValueError: there is no text at all.
@@ -924,9 +960,10 @@ def corpus_perplexity(list_of_logps: list[torch.Tensor]) -> float:
 check.corpus_perplexity(corpus_perplexity)
 
 # %% [markdown]
-# Now a language model for Alice, small enough to train by counting. A **bigram model** predicts the next token
-# from the present one. Counts alone would give most pairs probability 0, so the count of the pair $(u, v)$ is mixed
-# with the frequency of $v$ (a Dirichlet prior worth 30 tokens; MacKay and Peto, 1995):
+# Now a language model for Alice, small enough to train by counting. A **bigram model** predicts the
+# next token from the present one. Counts alone would give most pairs probability 0, so the count of
+# the pair $(u, v)$ is mixed with the frequency of $v$ (a Dirichlet prior worth 30 tokens; MacKay
+# and Peto, 1995):
 #
 # $$\pi(v \mid u) = \frac{c(u, v) + 30 \, p(v)}{c(u) + 30} .$$
 #
@@ -951,14 +988,13 @@ def bigram_logps(table: torch.Tensor, ids: list[int]) -> torch.Tensor:
 
 
 alice = bigram_logits(encode(ALICE_TRAIN, merges), len(vocab))
-chapters = {"train": ALICE_TRAIN, "held out": ALICE_TEST}
-for name, text in chapters.items():
+for name, text in CHAPTERS.items():
     logps = bigram_logps(alice, encode(text, merges))
-    print(f"{name:8}: perplexity {corpus_perplexity([logps]):6.1f} per token")
+    print(f"{name:14}: perplexity {corpus_perplexity([logps]):6.1f} per token")
 
 # %% [markdown]
-# **Play.** Which words surprise the model? Orange tokens cost many bits. Type a sentence of the book, then the same
-# words backwards, then a sentence from today's news.
+# **Play.** Which words surprise the model? Orange tokens cost many bits. Type a sentence of the
+# book, then the same words backwards, then a sentence from today's news.
 
 # %% tags=["show"]
 def score(text: str) -> list[tuple[bytes, float]]:
@@ -969,36 +1005,39 @@ def score(text: str) -> list[tuple[bytes, float]]:
     return [(vocab[i], b) for i, b in zip(ids[1:], bits.tolist(), strict=True)]
 
 
-widgets_tokenizer.surprise_map(score, "The Hatter opened his eyes very wide on hearing this.")
+widgets_tokenizer.surprise_map(score, "The Hatter opened his eyes very wide.")
 
 # %% [markdown]
-# One model per vocabulary size now: the same bigram recipe, the same chapters, tokenizers of 256 to 1000 entries.
+# One model per vocabulary size now: the same bigram recipe, the same chapters, tokenizers of 256 to
+# 1000 entries.
 
 # %% tags=["show"]
 predict(
     "As the vocabulary grows from 256 to 1000, the held-out perplexity per token will",
     ["fall: a better tokenizer makes a better model", "rise", "stay about the same"],
     answer=1,
-    why="It rises about tenfold, though the models get better. A longer token holds more text, so "
-    "there is more to be uncertain about in each, and there are fewer of them to average over.",
+    why="It rises about tenfold, though the models get better. A longer token holds more "
+    "text, so there is more to be uncertain about in each, and there are fewer of them.",
 )
 
 # %% [markdown]
-# Perplexity per token is a number per *token*, and the token changed. To compare, use a unit that does not
-# change: **bits per byte** of the text,
+# Perplexity per token is a number per *token*, and the token changed. To compare, use a unit that
+# does not change: **bits per byte** of the text,
 #
-# $$\text{BPB} = \frac{-\log_2 \pi(\text{text})}{\text{bytes of the text}} = \frac{T}{\text{bytes}} \cdot \log_2 \text{PPL} .$$
+# $$\text{BPB} = \frac{-\log_2 \pi(\text{text})}{\text{bytes of the text}}
+# = \frac{T}{\text{bytes}} \cdot \log_2 \text{PPL} .$$
 #
-# *Figure: two panels against the vocabulary size, each with a curve for training and held-out text. Left, perplexity per
-# token: the held-out curve rises from about 12 to about 120. Right, bits per byte: the held-out curve falls from 3.6 to 2.7.
-# In both, the curve of the training text runs lower, and ever more so.*
+# *Figure: two panels against the vocabulary size, each with a curve for training and held-out text.
+# Left, perplexity per token: the held-out curve rises from about 12 to about 120. Right, bits per
+# byte: the held-out curve falls from 3.6 to 2.7. In both, the curve of the training text runs
+# lower, and ever more so.*
 
 # %% tags=["show"]
-results = {name: [] for name in chapters}
+results = {name: [] for name in CHAPTERS}
 for size in SIZES:
     prefix = merges[: size - 256]
     table = bigram_logits(encode(ALICE_TRAIN, prefix), size)
-    for name, text in chapters.items():
+    for name, text in CHAPTERS.items():
         logps = bigram_logps(table, encode(text, prefix))
         bits = -logps.sum().item() / math.log(2)
         results[name].append((corpus_perplexity([logps]), bits / len(text)))
@@ -1024,73 +1063,85 @@ plt.show()
 # %% [markdown]
 # ### Question (4 points, 15 minutes)
 #
-# Two models are evaluated on the same held-out text of 12,000 bytes. The tokenizer of model A cuts it into 5,000
-# tokens, and A has perplexity 40 per token. The tokenizer of model B has a larger vocabulary and cuts it into
-# 3,000 tokens; B has perplexity 300 per token.
+# Two models are evaluated on the same held-out text of 12,000 bytes. The tokenizer of model A cuts
+# it into 5,000 tokens, and A has perplexity 40 per token. The tokenizer of model B has a larger
+# vocabulary and cuts it into 3,000 tokens; B has perplexity 300 per token.
 #
 # 1. Which model gives the text the higher probability? Show the numbers, in bits per byte.
 # 2. Explain in two or three sentences why the perplexity per token pointed the other way.
-# 3. Model C reports fewer bits per byte than both. Its tokenizer first turns everything to lower case and replaces each
-#    word outside a fixed list by one token `<unk>`. Why does its number not count, and which property of a tokenizer
-#    would you ask for before you compare at all?
+# 3. Model C reports fewer bits per byte than both. Its tokenizer first turns everything to lower
+#    case and replaces each word outside a fixed list by one token `<unk>`. Why does its number not
+#    count, and which property of a tokenizer would you ask for before you compare at all?
 
 # %% [markdown] nbgrader={"schema_version": 3, "solution": true, "grade": true, "locked": false, "task": false, "grade_id": "written_perplexity", "points": 4}
 # **Model answer.**
 #
-# 1. Total code length in bits is $T \log_2 \text{PPL}$. A: $5000 \cdot \log_2 40 = 5000 \cdot 5.322 = 26{,}610$ bits,
-#    $26{,}610 / 12{,}000 = 2.22$ bits per byte. B: $3000 \cdot \log_2 300 = 3000 \cdot 8.229 = 24{,}686$ bits, 2.06 bits per
-#    byte. B needs fewer bits, so B gives the text the higher probability, by a factor of about $2^{1924}$.
-# 2. Perplexity is normalised by the number of tokens, and that number depends on the tokenizer. Each token of B covers 4
-#    bytes on average, each of A only 2.4; predicting a longer piece is harder, so the uncertainty per token is larger, but
-#    there are fewer tokens to be uncertain about. Only quantities with the same denominator (the total, or per byte,
-#    character or word of the same text) can be compared.
-# 3. C does not assign a probability to the text but to an impoverished version of it: capital letters are free, and
-#    every hard word costs only one predictable `<unk>`. Many texts share one encoding. The property to ask for is that
-#    the tokenizer is lossless, $\text{dec}(\text{enc}(x)) = x$ for the texts compared, as byte-level BPE is by
-#    construction. (Even then, what we measure is the probability of *one* tokenisation of the text, a lower bound on
-#    the probability of the text.)
+# 1. Total code length in bits is $T \log_2 \text{PPL}$. A:
+#    $5000 \cdot \log_2 40 = 5000 \cdot 5.322 = 26{,}610$ bits, $26{,}610 / 12{,}000 = 2.22$ bits
+#    per byte. B: $3000 \cdot \log_2 300 = 3000 \cdot 8.229 = 24{,}686$ bits, 2.06 bits per byte. B
+#    needs fewer bits, so B gives the text the higher probability, by a factor of about $2^{1924}$.
+# 2. Perplexity is normalised by the number of tokens, and that number depends on the tokenizer.
+#    Each token of B covers 4 bytes on average, each of A only 2.4; predicting a longer piece is
+#    harder, so the uncertainty per token is larger, but there are fewer tokens to be uncertain
+#    about. Only quantities with the same denominator (the total, or per byte, character or word of
+#    the same text) can be compared.
+# 3. C does not assign a probability to the text but to an impoverished version of it: capital
+#    letters are free, and every hard word costs only one predictable `<unk>`. Many texts share one
+#    encoding. The property to ask for is that the tokenizer is lossless,
+#    $\text{dec}(\text{enc}(x)) = x$ for the texts compared, as byte-level BPE is by construction.
+#    (Even then, what we measure is the probability of *one* tokenisation of the text, a lower bound
+#    on the probability of the text.)
 #
 # **Rubric.**
 #
-# - 1 point: bits per byte of both, 2.22 and 2.06 (rounding aside; nats per byte, 1.54 and 1.43, are as good), with the formula or the steps shown.
+# - 1 point: bits per byte of both, 2.22 and 2.06 (rounding aside; nats per byte, 1.54 and 1.43, are
+#   as good), with the formula or the steps shown.
 # - 1 point: concludes that B gives the text the higher probability, because of fewer bits in total.
-# - 1 point: the denominator differs: fewer, longer tokens, so more uncertainty in each; per-token numbers of different
-#   tokenizers are not comparable.
-# - 1 point: C scores another, easier text; asks for losslessness, dec(enc(x)) = x. (Half a point for one of the two.)
+# - 1 point: the denominator differs: fewer, longer tokens, so more uncertainty in each; per-token
+#   numbers of different tokenizers are not comparable.
+# - 1 point: C scores another, easier text; asks for losslessness, dec(enc(x)) = x. (Half a point
+#   for one of the two.)
 
 # %% [markdown]
 # ## 8. Where the slides need care
 #
-# - **enc and dec.** The slide maps $\Sigma$ to $\{1, \dots, |V|\}^n$. The domain is the set of texts $\Sigma^*$, $n$ depends on
-#   the text, and ids in code begin at 0. "Ideally dec(enc(x)) = x" holds always for byte-level BPE. The other order,
-#   enc(dec(ids)) = ids, does not.
-# - **"Repeatedly merge frequent adjacent pairs"** leaves open: pre-tokenisation, how overlaps count, ties, and when to stop. Section 3
-#   fixes all four; with another rule for ties, a different vocabulary comes out.
-# - **The length T in the factorisation.** $y_T$ is the EOS or the last token that fits. Without the EOS term the probabilities of
-#   all sequences do not add up to 1 (section 6).
-# - **Mean or sum.** The slide on factorisation defines a loss with $1/T$ and calls it $\mathcal{L}$; the slides on
-#   pretraining and SFT use a sum. `sequence_logp` is a sum, always. A mean is taken, and named, where a loss wants one.
-# - **Perplexity as "the inverse probability normalised by the number of tokens"** means a geometric mean, the power
-#   $-1/T$, not a division by $T$. For a corpus, sum first and divide once.
-# - **"The lower the perplexity, the better the model"** holds for the same text cut by the same tokenizer.
+# - **enc and dec.** The slide maps $\Sigma$ to $\{1, \dots, |V|\}^n$. The domain is the set of
+#   texts $\Sigma^*$, $n$ depends on the text, and ids in code begin at 0. "Ideally dec(enc(x)) = x"
+#   holds always for byte-level BPE. The other order, enc(dec(ids)) = ids, does not.
+# - **"Repeatedly merge frequent adjacent pairs"** leaves open: pre-tokenisation, how overlaps
+#   count, ties, and when to stop. Section 3 fixes all four; with another rule for ties, a different
+#   vocabulary comes out.
+# - **The length T in the factorisation.** $y_T$ is the EOS or the last token that fits. Without the
+#   EOS term the probabilities of all sequences do not add up to 1 (section 6).
+# - **Mean or sum.** The slide on factorisation defines a loss with $1/T$ and calls it
+#   $\mathcal{L}$; the slides on pretraining and SFT use a sum. `sequence_logp` is a sum, always. A
+#   mean is taken, and named, where a loss wants one.
+# - **Perplexity as "the inverse probability normalised by the number of tokens"** means a geometric
+#   mean, the power $-1/T$, not a division by $T$. For a corpus, sum first and divide once.
+# - **"The lower the perplexity, the better the model"** holds for the same text cut by the same
+#   tokenizer.
 #
 # ## What you have learnt
 #
-# A tokenizer is a list of merges in an order, learnt by counting. You have built one that agrees with a production
-# library in every merge and every id, and have seen that it is a portrait of its training text. You know which
-# tokens a log-probability is about, have checked that all sequences together have probability 1, and can say
-# what a perplexity can compare and what it cannot. `token_logps`, `shift_labels` and `sequence_logp` come back in every
-# assignment from supervised fine-tuning on.
+# A tokenizer is a list of merges in an order, learnt by counting. You have built one that agrees
+# with a production library in every merge and every id, and have seen that it is a portrait of its
+# training text. You know which tokens a log-probability is about, have checked that all sequences
+# together have probability 1, and can say what a perplexity can compare and what it cannot.
+# `token_logps`, `shift_labels` and `sequence_logp` come back in every assignment from supervised
+# fine-tuning on.
 #
 # **Further reading**
 #
-# - P. Gage, *A New Algorithm for Data Compression*, The C Users Journal, 1994: where byte pairs come from.
-# - R. Sennrich, B. Haddow, A. Birch, *Neural Machine Translation of Rare Words with Subword Units*, ACL 2016: algorithm 1 is the
-#   training loop of section 3.
-# - A. Radford et al., *Language Models are Unsupervised Multitask Learners*, 2019, section 2.2: byte-level BPE and
-#   why pieces must not be merged across categories.
-# - K. Cao, L. Rimell, *You should evaluate your language model on marginal likelihood over tokenisations*, EMNLP 2021: the
-#   probability of a text is a sum over all its tokenisations.
-# - D. MacKay, L. Bauman Peto, *A Hierarchical Dirichlet Language Model*, Natural Language Engineering, 1995: the smoothing of section 7.
+# - P. Gage, *A New Algorithm for Data Compression*, The C Users Journal, 1994: where byte pairs
+#   come from.
+# - R. Sennrich, B. Haddow, A. Birch, *Neural Machine Translation of Rare Words with Subword Units*,
+#   ACL 2016: algorithm 1 is the training loop of section 3.
+# - A. Radford et al., *Language Models are Unsupervised Multitask Learners*, 2019, section 2.2:
+#   byte-level BPE and why pieces must not be merged across categories.
+# - K. Cao, L. Rimell, *You should evaluate your language model on marginal likelihood over
+#   tokenisations*, EMNLP 2021: the probability of a text is a sum over all its tokenisations.
+# - D. MacKay, L. Bauman Peto, *A Hierarchical Dirichlet Language Model*, Natural Language
+#   Engineering, 1995: the smoothing of section 7.
 #
-# **Next:** the network that produces the logits: attention and the transformer block (02), and how it knows about positions (03).
+# **Next:** the network that produces the logits: attention and the transformer block (02), and how
+# it knows about positions (03).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import torch
 
@@ -30,6 +29,12 @@ def pre_tokenize(fn):
         ["it", "'", "S"],
         'pre_tokenize("it\'S"), an upper-case S',
         mistakes={"apply rule 1 to upper case too": ["it", "'S"]},
+    )
+    equal(
+        fn("we'll I've"),
+        ["we", "'ll", " I", "'ve"],
+        "pre_tokenize(\"we'll I've\"), longer endings",
+        mistakes={"know 's and 't only": ["we", "'", "ll", " I", "'", "ve"]},
     )
     equal(
         fn("x² a_b été"),
@@ -73,15 +78,14 @@ def count_pairs(fn):
         "count_pairs({(1, 2, 3): 1})",
         mistakes={"skip the pairs that share an id": {(1, 2): 1}},
     )
+    across = {(1, 2): 7, (2, 3): 5, (3, 1): 2, (2, 4): 9}
     equal(
         dict(fn({(1, 2, 3): 5, (1, 2): 2, (4,): 9})),
         {(1, 2): 7, (2, 3): 5},
         "count_pairs({(1, 2, 3): 5, (1, 2): 2, (4,): 9})",
         mistakes={
             "forget to weight by the frequency of the word": {(1, 2): 2, (2, 3): 1},
-            "count across the border of two words": dict(
-                [((1, 2), 7), ((2, 3), 5), ((3, 1), 5), ((2, 4), 2)]
-            ),
+            "count across the border of two words": across,
             "overwrite the count of an earlier word": {(1, 2): 2, (2, 3): 5},
         },
     )
@@ -91,6 +95,14 @@ def count_pairs(fn):
         "count_pairs({(7, 7, 7): 2}): two overlapping pairs, twice",
         mistakes={"count without overlap": {(7, 7): 2}},
     )
+    mirrored = {(1, 2): 4, (2, 1): 3}
+    equal(
+        dict(fn(mirrored)),
+        {(1, 2): 4, (2, 1): 3},
+        "count_pairs({(1, 2): 4, (2, 1): 3}): the order within a pair matters",
+    )
+    if len(mirrored) != 2:
+        fail("Your function changed the dictionary it was given. Only read from it.")
     equal(dict(fn({})), {}, "count_pairs({})")
     passed("count_pairs")
 
@@ -115,10 +127,10 @@ def merge_pair(fn):
         mistakes={"merge from the right": [7, 9], "let occurrences overlap": [9, 9]},
     )
     equal(
-        fn([2, 1, 2, 2, 1], (1, 2), 9),
-        [2, 9, 2, 1],
-        "merge_pair([2, 1, 2, 2, 1], (1, 2), 9): order matters within a pair",
-        mistakes={"merge (2, 1) as well": [9, 2, 9]},
+        fn([2, 1, 2, 1, 3], (1, 2), 9),
+        [2, 9, 1, 3],
+        "merge_pair([2, 1, 2, 1, 3], (1, 2), 9): both ids, in this order",
+        mistakes={"merge (2, 1) as well": [9, 9, 3], "compare the left id only": [2, 9, 9]},
     )
     equal(fn([], (1, 2), 9), [], "merge_pair([], (1, 2), 9)")
     equal(fn([1], (1, 2), 9), [1], "merge_pair([1], (1, 2), 9)")
@@ -214,10 +226,16 @@ def encode(fn):
         },
     )
     equal(
-        fn("a !", [(_SPACE, 0), (_A, _SPACE)]),
-        [_A, 256],
+        fn("a !", [(_A, _SPACE), (_SPACE, 0)]),
+        [_A, 257],
         "encode('a !', ...): pieces are 'a' and ' !'",
-        mistakes={"forget to pre-tokenise": [257, 0]},
+        mistakes={"forget to pre-tokenise": [256, 0]},
+    )
+    equal(
+        fn("abab!abc", [(_B, _C), (_A, _B)]),
+        [257, 257, 0, _A, 256],
+        "encode('abab!abc', ...) with bc learnt before ab",
+        mistakes={"count pairs in this text instead of going by rank": [257, 257, 0, 257, _C]},
     )
     equal(
         fn("é", []),
@@ -287,11 +305,13 @@ def token_logps(fn):
         },
     )
     logits[0, 1] = math.nan
+    targets = torch.tensor([[0, -100]])
     close(
-        fn(logits, torch.tensor([[0, -100]])),
+        fn(logits, targets),
         torch.tensor([[want[0, 0], 0.0]], dtype=torch.float64),
         "target -100 where the logits are NaN (select, do not multiply)",
     )
+    equal(targets.tolist(), [[0, -100]], "the targets you were given (they must not change)")
     single = torch.zeros(1, 1, 4, dtype=torch.float32, requires_grad=True)
     out = fn(single, torch.tensor([[3]]))
     if out.dtype != torch.float32:
@@ -367,6 +387,8 @@ def sequence_logp(fn):
             )
         },
     )
+    if not fn(logits.requires_grad_(), targets).requires_grad:
+        fail("The result is detached from the logits: no `.item()`, `.detach()` or new tensors.")
     passed("sequence_logp")
 
 
@@ -398,25 +420,31 @@ def exhaustive_distribution(fn):
         close(
             got[sequence],
             want,
-            f"the probability of {sequence}",
+            f"the probability of {sequence}, a float",
             mistakes={"rescale what is left without the truncated sequence": want / 0.58},
         )
+    if not all(type(probability) is float for probability in got.values()):
+        fail("The probabilities should be Python floats.")
     uniform = fn(lambda prefix: [1 / 3, 1 / 3, 1 / 3], 3, 3, 0)
-    equal(len(uniform), 1 + 2 + 4 + 8, "the number of sequences for V = 3, T_max = 3")
+    equal(len(uniform), 1 + 2 + 4 + 8, "the number of sequences for V = 3, T_max = 3, eos = 0")
+    if (0,) not in uniform:
+        fail("With eos = 0, the sequence (0,) is complete. Is the EOS written into your code?")
     close(float(sum(uniform.values())), 1.0, "the sum of their probabilities")
     passed("exhaustive_distribution")
 
 
 def perplexity(fn):
     """A fair die, and the example of the text."""
-    for faces, following in pairwise((2, 6, 50_000, 50_000)):
+    for faces, tokens in ((2, 6), (6, 5), (50_000, 3)):
         close(
-            fn(following * math.log(faces), following),
+            fn(tokens * math.log(faces), tokens),
             float(faces),
-            f"a uniform model over {faces} tokens",
+            f"{tokens} tokens of a uniform model over {faces}",
             mistakes={
                 "raise 2 to the power of nats": 2 ** math.log(faces),
-                "forget the number of tokens": math.inf,
+                "forget to divide by the number of tokens": float(faces**tokens),
+                "return the mean NLL without exp": math.log(faces),
+                "flip the sign of the NLL": 1 / faces,
             },
         )
     close(
@@ -453,6 +481,8 @@ def corpus_perplexity(fn):
             "divide by the number of texts": math.exp(3.5 / 2),
             "forget to divide by the number of tokens": math.exp(3.5),
             "forget that log-probabilities are negative": math.exp(-3.5 / 4),
+            "raise 2 to the power of nats": 2 ** (3.5 / 4),
+            "weight the texts' perplexities by length": (math.exp(2) + 3 * math.exp(0.5)) / 4,
         },
     )
     if type(got) is not float:

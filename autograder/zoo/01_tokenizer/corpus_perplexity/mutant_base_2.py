@@ -1,0 +1,12 @@
+"""Raises 2 to a power in nats.
+
+message: raised 2
+"""
+
+
+def corpus_perplexity(list_of_logps):
+    if not list_of_logps:
+        raise ValueError("no texts")
+    nll = sum(-x.sum().item() for x in list_of_logps)
+    n = sum(len(x) for x in list_of_logps)
+    return 2 ** (nll / n)

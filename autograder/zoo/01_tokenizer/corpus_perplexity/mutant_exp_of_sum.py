@@ -1,0 +1,12 @@
+"""Does not divide.
+
+message: forgot to divide
+"""
+
+
+def corpus_perplexity(list_of_logps):
+    if not list_of_logps:
+        raise ValueError("no texts")
+    nll = sum(-x.sum().item() for x in list_of_logps)
+    n = sum(len(x) for x in list_of_logps)
+    return math.exp(min(nll, 700.0))

@@ -1,0 +1,12 @@
+"""Forgets the minus sign.
+
+message: forgot the minus sign
+"""
+
+
+def corpus_perplexity(list_of_logps):
+    if not list_of_logps:
+        raise ValueError("no texts")
+    nll = sum(-x.sum().item() for x in list_of_logps)
+    n = sum(len(x) for x in list_of_logps)
+    return math.exp(-nll / n)

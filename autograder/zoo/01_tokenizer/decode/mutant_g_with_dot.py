@@ -1,0 +1,8 @@
+"""Writes Ġ as a space, as for mapped characters.
+
+message: no clean-up
+"""
+
+
+def decode(ids, vocab):
+    return b"".join(vocab[i] for i in ids).decode("utf-8", errors="replace").replace("Ġ", " ")

@@ -1,0 +1,21 @@
+"""Fails on an empty text.
+
+message: empty text
+"""
+
+
+def encode(text, merges):
+    rank = {pair: k for k, pair in enumerate(merges)}
+    ids = []
+    if not text:
+        return None
+    for piece in pre_tokenize(text):
+        word = [BYTE_TO_ID[b] for b in piece.encode("utf-8")]
+        while True:
+            present = [pair for pair in zip(word, word[1:]) if pair in rank]
+            if not present:
+                break
+            best = min(present, key=rank.get)
+            word = merge_pair(word, best, 256 + rank[best])
+        ids.extend(word)
+    return ids

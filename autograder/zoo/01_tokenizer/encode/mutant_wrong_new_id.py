@@ -1,0 +1,19 @@
+"""The first merge makes id 257.
+
+message: merge the pair that was learnt first
+"""
+
+
+def encode(text, merges):
+    rank = {pair: k for k, pair in enumerate(merges)}
+    ids = []
+    for piece in pre_tokenize(text):
+        word = [BYTE_TO_ID[b] for b in piece.encode("utf-8")]
+        while True:
+            present = [pair for pair in zip(word, word[1:]) if pair in rank]
+            if not present:
+                break
+            best = min(present, key=rank.get)
+            word = merge_pair(word, best, 257 + rank[best])
+        ids.extend(word)
+    return ids

@@ -1,0 +1,17 @@
+"""Gives the model the last token only, a bigram.
+
+message: asked with the prefix
+"""
+
+
+def exhaustive_distribution(step_fn, V, T_max, eos):
+    result = {}
+    stack = [((), 1.0)]
+    while stack:
+        prefix, p = stack.pop()
+        if len(prefix) == T_max or prefix[-1:] == (eos,):
+            result[prefix] = p
+        else:
+            for v, q in enumerate(step_fn(prefix[-1:])):
+                stack.append((prefix + (v,), p * q))
+    return result

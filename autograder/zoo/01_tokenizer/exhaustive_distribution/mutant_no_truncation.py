@@ -1,0 +1,17 @@
+"""Forgets the sequences that are cut off.
+
+message: forgot the sequences
+"""
+
+
+def exhaustive_distribution(step_fn, V, T_max, eos):
+    result = {}
+    stack = [((), 1.0)]
+    while stack:
+        prefix, p = stack.pop()
+        if len(prefix) == T_max or prefix[-1:] == (eos,):
+            result[prefix] = p
+        else:
+            for v, q in enumerate(step_fn(prefix)):
+                stack.append((prefix + (v,), p * q))
+    return {word: p for word, p in result.items() if word[-1] == eos}

@@ -1,0 +1,19 @@
+"""Forgets truncation and rescales what is left.
+
+message: rescaled the rest
+"""
+
+
+def exhaustive_distribution(step_fn, V, T_max, eos):
+    result = {}
+    stack = [((), 1.0)]
+    while stack:
+        prefix, p = stack.pop()
+        if len(prefix) == T_max or prefix[-1:] == (eos,):
+            result[prefix] = p
+        else:
+            for v, q in enumerate(step_fn(prefix)):
+                stack.append((prefix + (v,), p * q))
+    result = {word: p for word, p in result.items() if word[-1] == eos}
+    total = sum(result.values())
+    return {word: p / total for word, p in result.items()}

@@ -1,0 +1,17 @@
+"""Written for T_max = 2.
+
+message: cut off at T_max
+"""
+
+
+def exhaustive_distribution(step_fn, V, T_max, eos):
+    result = {}
+    stack = [((), 1.0)]
+    while stack:
+        prefix, p = stack.pop()
+        if len(prefix) == 2 or prefix[-1:] == (eos,):
+            result[prefix] = p
+        else:
+            for v, q in enumerate(step_fn(prefix)):
+                stack.append((prefix + (v,), p * q))
+    return result

@@ -1,0 +1,8 @@
+"""Sums over the batch.
+
+message: [B]
+"""
+
+
+def sequence_logp(logits, targets):
+    return token_logps(logits, targets).sum(0)

@@ -1,0 +1,8 @@
+"""One number for the whole batch.
+
+message: [B]
+"""
+
+
+def sequence_logp(logits, targets):
+    return token_logps(logits, targets).sum()

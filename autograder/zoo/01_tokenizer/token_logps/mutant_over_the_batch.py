@@ -1,0 +1,11 @@
+"""Normalises over the batch.
+
+message: the last dimension
+"""
+
+
+def token_logps(logits, targets):
+    ignored = targets == -100
+    index = targets.masked_fill(ignored, 0).unsqueeze(-1)
+    logps = logits.log_softmax(dim=0).gather(-1, index).squeeze(-1)
+    return logps.masked_fill(ignored, 0.0)

@@ -1,0 +1,11 @@
+"""Returns the logits.
+
+message: returned logits
+"""
+
+
+def token_logps(logits, targets):
+    ignored = targets == -100
+    index = targets.masked_fill(ignored, 0).unsqueeze(-1)
+    logps = logits.gather(-1, index).squeeze(-1)
+    return logps.masked_fill(ignored, 0.0)
