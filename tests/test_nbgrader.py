@@ -1,0 +1,315 @@
+"""The replaced parts of nbgrader: a class in a real course folder with a real gradebook."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.apps.api import NbGraderAPI
+
+from autograder import build, classroom, grade
+from autograder.config import assignments
+from autograder.course import Course, open_course
+from autograder.nbgrader_parts.html import safe_markdown2html
+
+TINY = Path(__file__).parent / "fixtures" / "tiny"
+NAME = "00_tiny"
+SCRIPTS = Path(sys.executable).parent
+
+COUNTER = """class Counter:
+    def __init__(self): self.n = 0
+    def __call__(self):
+        self.n += 1
+        return self.n
+print("<script>alert(1)</script>")"""
+RIGHT = {
+    "double": "def double(x): return 2 * x",
+    "Counter": COUNTER,
+    "written_square": "Because <script>alert(2)</script> [x](javascript:alert(3)) of **growth**.",
+}
+
+
+class Class:
+    """A tiny course with submissions, for the tests to fill and grade."""
+
+    def __init__(self, root: Path) -> None:
+        shutil.copytree(TINY, root)
+        self.root = root
+        self.assignment = assignments(root)[0]
+        build.write(self.assignment)
+        self.course: Course = open_course(root / "course")
+
+    def release(self) -> NotebookNode:
+        return nbformat.read(self.assignment.released, as_version=4)
+
+    def answered(self, **answers: str) -> NotebookNode:
+        notebook = self.release()
+        for cell in notebook.cells:
+            cell.source = answers.get(cell.id, cell.source)
+        return notebook
+
+    def hand_in(self, student: str, content: str | None, name: str = "tiny.ipynb") -> Path:
+        folder = self.course.submitted(NAME, student)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "timestamp.txt").write_text("2026-09-20 10:00:00 UTC")
+        if content is not None:
+            (folder / name).write_text(content)
+        return folder
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "COURSE_DIR": str(self.course.root), "COLUMNS": "200"}
+        cwd = self.course.root if command[0] == "nbgrader" else self.root
+        line = [SCRIPTS / command[0], *command[1:]]
+        return subprocess.run(line, cwd=cwd, env=env, capture_output=True, text=True)
+
+    def grades(self, student: str) -> dict[str, tuple[float | None, bool]]:
+        """The machine's score and whether a person must look, by cell."""
+        with Gradebook(f"sqlite:///{self.course.root / 'gradebook.db'}") as book:
+            notebook = book.find_submission_notebook("tiny", NAME, student)
+            return {
+                each.name: (each.auto_score, each.needs_manual_grade) for each in notebook.grades
+            }
+
+    def autograded(self, student: str) -> NotebookNode:
+        path = self.course.autograded(NAME, student) / "tiny.ipynb"
+        return nbformat.read(path, as_version=4)
+
+    def feedback(self, student: str) -> str:
+        return (self.course.feedback(NAME, student) / "tiny.html").read_text("utf-8")
+
+
+def text(notebook: NotebookNode) -> str:
+    return json.dumps(notebook)
+
+
+FULL = {"test_double": (2.0, False), "test_Counter": (1.5, False), "written_square": (None, True)}
+NOTHING = {
+    "test_double": (0.0, False),
+    "test_Counter": (0.0, False),
+    "written_square": (0.0, False),
+}
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Class]:
+    """A class after `course grade`."""
+    group = Class(tmp_path_factory.mktemp("class") / "tiny")
+    right = group.answered(**RIGHT)
+    group.hand_in("ada", text(right))
+    wrong = {**RIGHT, "double": "def double(x): return 2 * abs(x)"}
+    group.hand_in("ben", text(group.answered(**wrong)))
+    group.hand_in("cem", text(group.release()))
+    late = group.hand_in("dana", text(right))
+    (late / "timestamp.txt").write_text("2026-09-30 10:00:00 UTC")
+    group.hand_in("empty", "")
+    group.hand_in("json", "not a notebook")
+    group.hand_in("renamed", text(right), "my homework.ipynb")
+    group.hand_in("nobody", None)
+    secret = group.root / "secret.ipynb"
+    secret.write_text(text(group.answered(**{**RIGHT, "written_square": "THE SECRET"})))
+    linked = group.hand_in("linked", None)
+    (linked / "tiny.ipynb").symlink_to(secret)
+    (linked / "data.txt").symlink_to(secret)
+    (linked / "timestamp.txt").write_text("yesterday \x00")
+    missing = group.answered(**RIGHT)
+    missing.cells = [cell for cell in missing.cells if cell.id != "Counter"]
+    group.hand_in("missing", text(missing))
+    points = group.answered(**RIGHT)
+    for cell in points.cells:
+        if "points" in cell.metadata.get("nbgrader", {}):
+            cell.metadata.nbgrader.points = 400
+            cell.metadata.nbgrader.schema_version = 1
+    group.hand_in("points", text(points))
+    before = snapshot(group.course.root / "submitted")
+    done = group.run("course", "grade", NAME)
+    assert done.returncode == 0, done.stderr
+    assert snapshot(group.course.root / "submitted") == before
+    group.table = done.stdout
+    yield group
+
+
+@pytest.fixture
+def inside(graded: Class, monkeypatch: pytest.MonkeyPatch) -> Iterator[NbGraderAPI]:
+    """nbgrader in this process, as formgrader has it, in the class's project."""
+    monkeypatch.chdir(graded.root)
+    assignments.cache_clear()
+    yield classroom.nbgrader_api(graded.course)
+    assignments.cache_clear()
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize(
+    ("student", "grades"),
+    [
+        ("ada", FULL),
+        ("ben", {**FULL, "test_double": (1.0, False)}),
+        ("cem", NOTHING),
+        ("dana", FULL),
+        ("empty", NOTHING),
+        ("json", NOTHING),
+        ("renamed", FULL),
+        ("nobody", NOTHING),
+        ("linked", NOTHING),
+        ("missing", {**FULL, "test_Counter": (0.0, False)}),
+        ("points", FULL),
+    ],
+)
+def test_everybody_has_the_right_grade(graded: Class, student: str, grades: dict) -> None:
+    assert graded.grades(student) == grades
+
+
+@pytest.mark.parametrize(
+    ("student", "reason"),
+    [
+        ("empty", "Unreadable notebook: the file is empty."),
+        ("json", "Unreadable notebook: it is not JSON."),
+        ("linked", "Unreadable notebook: it is a link, not a file."),
+        ("nobody", "No notebook of this assignment was found."),
+        ("renamed", "my homework.ipynb was read in place of tiny.ipynb"),
+        ("missing", "This cell was deleted"),
+    ],
+)
+def test_feedback_says_what_happened(graded: Class, student: str, reason: str) -> None:
+    assert reason in graded.feedback(student)
+
+
+def test_feedback_shows_each_hidden_test_and_nothing_hidden(graded: Class) -> None:
+    page = graded.feedback("ben")
+    assert "integers are doubled" in page
+    assert "The sign of the argument must survive." in page
+    assert "mistakes" not in page and "twice_the_argument" not in page and "Rubric" not in page
+
+
+def test_pages_contain_no_script_of_a_student(graded: Class) -> None:
+    page = graded.feedback("ada")
+    assert "<script>alert" not in page
+    assert 'href="javascript' not in page
+    assert "<strong>growth</strong>" in page
+
+
+def test_nothing_else_of_a_submission_is_copied(graded: Class) -> None:
+    assert "THE SECRET" not in str(snapshot(graded.course.root / "autograded").values())
+    assert not (graded.course.autograded(NAME, "linked") / "data.txt").exists()
+
+
+def test_the_table_names_students_and_reasons(graded: Class) -> None:
+    words = " ".join(graded.table.split())
+    assert "3.5 / 3.5" in words and "late" in words
+    assert "the file is empty" in words
+
+
+def test_stock_tools_agree_with_the_score_in_the_notebook(graded: Class) -> None:
+    """Whoever runs nbgrader's own SaveAutoGrades on our result stores the same number."""
+    from nbgrader.utils import determine_grade
+
+    cells = {cell.id: cell for cell in graded.autograded("ben").cells}
+    assert determine_grade(cells["test_double"]) == (1.0, 2.0)
+
+
+def test_grading_again_leaves_what_is_unchanged(graded: Class) -> None:
+    path = graded.course.autograded(NAME, "ada") / "tiny.ipynb"
+    before = path.stat().st_mtime_ns
+    assert graded.run("course", "grade", NAME, "--student", "ada").returncode == 0
+    assert path.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("option", [[], ["--no-execute"]])
+def test_nbgrader_autograde_gives_the_same(graded: Class, option: list[str]) -> None:
+    line = ["nbgrader", "autograde", NAME, "--student=ben", "--force", *option]
+    done = graded.run(*line)
+    assert done.returncode == 0, done.stderr
+    assert graded.grades("ben") == {**FULL, "test_double": (1.0, False)}
+
+
+def test_the_button_of_formgrader_gives_the_same(graded: Class, inside: NbGraderAPI) -> None:
+    assert inside.autograde(NAME, "ben", force=True)["success"]
+    assert graded.grades("ben") == {**FULL, "test_double": (1.0, False)}
+
+
+def test_a_score_by_hand_survives_grading_again(graded: Class, inside: NbGraderAPI) -> None:
+    with Gradebook(f"sqlite:///{graded.course.root / 'gradebook.db'}") as book:
+        grade_ = book.find_grade("written_square", "tiny", NAME, "dana")
+        grade_.manual_score, grade_.needs_manual_grade = 3.0, False
+        book.db.commit()
+    assert inside.autograde(NAME, "dana", force=True)["success"]
+    with Gradebook(f"sqlite:///{graded.course.root / 'gradebook.db'}") as book:
+        assert book.find_submission(NAME, "dana").score == 6.5
+
+
+def test_our_own_fault_means_review_by_hand(graded: Class, inside, monkeypatch) -> None:
+    def broken(*args: object) -> None:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr("autograder.scoring.score_notebook", broken)
+    assert inside.autograde(NAME, "missing", force=True)["success"]
+    assert graded.grades("missing") == {
+        "test_double": (None, True),
+        "test_Counter": (None, True),
+        "written_square": (None, True),
+    }
+    assert graded.course.autograded(NAME, "missing").is_dir()
+
+
+def test_without_a_sandbox_nothing_is_graded(graded: Class) -> None:
+    group = graded
+    env = {**os.environ, "PATH": "/nowhere", "COURSE_DIR": str(group.course.root)}
+    line = [SCRIPTS / "course", "grade", NAME, "--force"]
+    done = subprocess.run(line, cwd=group.root, env=env, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "bubblewrap" in done.stderr and "Traceback" not in done.stderr
+    assert group.grades("ada") == FULL
+
+
+def test_a_submission_is_graded_on_the_version_it_was_made_from(tmp_path: Path) -> None:
+    group = Class(tmp_path / "tiny")
+    given = group.release()
+    assert group.run("course", "release", NAME, "--help").returncode == 0
+    classroom.generate(classroom.nbgrader_api(group.course), group.course, group.assignment)
+    source = group.assignment.solution
+    source.write_text(source.read_text().replace("CONSTANT = 10", "CONSTANT = 11"))
+    build.write(group.assignment)
+    releases = grade.Releases(group.assignment, group.course.versions(NAME))
+    version, incidents = releases.find(given.metadata.sft2rl.release)
+    assert version.cells == given.cells and incidents == ()
+    version, incidents = releases.find("0" * 16)
+    assert version == releases.current
+    assert [each.code for each in incidents] == ["release-unknown"]
+    assert releases.find("../../key")[0] == releases.current
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)> ![b](https://evil.example/b.png)",
+        "[x](javascript:alert(1)) <a href='&#106;avascript:alert(1)'>y</a>",
+        r"$\href{javascript:alert(1)}{x}$",
+        "<div class='modal' style='position:fixed' onclick='x()'>over everything</div>",
+        "<iframe src='https://evil.example'></iframe><form action='/'><input></form>",
+    ],
+)
+def test_markdown_is_rendered_safely(source: str) -> None:
+    page = safe_markdown2html(source)
+    for bad in (
+        "<script",
+        "<img",
+        "onerror",
+        'href="java',
+        "\\href",
+        "modal",
+        "style",
+        "<iframe",
+        "<form",
+    ):
+        assert bad not in page
