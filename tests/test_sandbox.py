@@ -272,3 +272,15 @@ def test_no_process_outlives_its_sandbox():
     assert not [
         p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "600"]
     ]
+
+
+def test_gradients_pass_through_a_bound_call_back():
+    source = """
+def inner(x, scale): return None
+def outer(x): return inner(x, 3.0).sum()
+"""
+    with run(source) as submission, submission.fork(2):
+        student = Student(submission, 2)
+        student.bind({"inner": lambda x, scale: scale * x**2})
+        got = student.grad("outer", torch.tensor([1.0, 2.0]), wrt=(0,))
+        assert got.value.item() == 15 and got.grads[0].tolist() == [6, 12]

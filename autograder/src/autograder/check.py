@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from autograder import cells
+from autograder.build import parse_source
 from autograder.config import Assignment, CourseError
-from autograder.reference import load_source
 from autograder.results import ExerciseResult, Result
 from autograder.scoring import Suite, with_suite
 from autograder.submission import Submission, graded_cells
@@ -90,7 +90,7 @@ class _Check:
         self, suite: Suite, keys: Sequence[bytes], exercise: str | None, progress: Progress
     ) -> None:
         self.suite, self.keys, self.progress = suite, keys, progress
-        notebook = load_source(suite.assignment)
+        notebook = parse_source(suite.assignment)
         self.points = cells.exercises(notebook)
         if exercise is not None:
             if exercise not in self.points:

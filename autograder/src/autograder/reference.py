@@ -6,17 +6,9 @@ import sys
 from functools import cache
 from types import ModuleType
 
-import jupytext
-from nbformat import NotebookNode
-
+from autograder.build import parse_source
 from autograder.config import Assignment, find_assignment
 from autograder.submission import graded_cells
-
-
-@cache
-def load_source(assignment: Assignment) -> NotebookNode:
-    """The instructor's notebook, read from solutions/."""
-    return jupytext.read(assignment.solution, fmt="py:percent")
 
 
 @cache
@@ -24,7 +16,7 @@ def load_reference(assignment: Assignment) -> ModuleType:
     """A module with the reference solutions of an assignment: its setup and solution cells."""
     module = ModuleType(f"reference_{assignment.name}")
     sys.modules[module.__name__] = module
-    for index, _, source in graded_cells(load_source(assignment)):
+    for index, _, source in graded_cells(parse_source(assignment)):
         exec(compile(source, f"{assignment.solution}#cell{index}", "exec"), vars(module))
     return module
 

@@ -89,11 +89,19 @@ class Student:
         *args: Any,
         wrt: tuple[int | str, ...],
         cotangent: torch.Tensor | None = None,
+        item: int | str | None = None,
         **kwargs: Any,
     ) -> Gradient:
-        """A call and its gradients with respect to the tensors at `wrt`."""
+        """A call and its gradients with respect to the tensors at `wrt`.
+
+        Args:
+            name: the student's function; `args` and `kwargs` are its arguments.
+            wrt: positions or names of tensor arguments.
+            cotangent: what a non-scalar value is multiplied with; its shape.
+            item: which entry of a returned tuple, list or dict is differentiated.
+        """
         fields = self._arguments(args, kwargs, cotangent)
-        got = self._ask("grad", name=name, wrt=list(wrt), **fields)
+        got = self._ask("grad", name=name, wrt=list(wrt), item=item, **fields)
         value = got.get("value") if isinstance(got, dict) else None
         if not isinstance(value, torch.Tensor):
             raise StudentFailed("Your function must return a tensor that can be differentiated.")
@@ -116,9 +124,9 @@ class Student:
         return self._sources.get(name, "")
 
     def bind(self, functions: dict[str, Any]) -> None:
-        """Put call-backs in the place of the student's functions."""
+        """Put call-backs in the place of the student's functions; gradients pass through them."""
         encoder = self._encoder()
-        tree = encoder.encode(functions)
+        tree = encoder.encode({name: (f, pullback(f)) for name, f in functions.items()})
         self._submission.channel.request("bind", self._cpu_seconds, encoder, value=tree)
 
     def _arguments(self, args: tuple, kwargs: dict[str, Any], cotangent: Any = None) -> dict:
@@ -177,6 +185,40 @@ class Student:
         if isinstance(value, dict):
             return {key: self._wrap(each) for key, each in value.items()}
         return value
+
+
+def pullback(function: Any) -> Any:
+    """The vector-Jacobian product of a function of tensors, as a call-back.
+
+    Its arguments are those of `function`, then the cotangents of its outputs; its value is a list
+    with the gradient of every tensor argument, in the order of `args` and then `kwargs`.
+    """
+
+    def pull(args: Any, kwargs: Any, cotangents: Any) -> list[torch.Tensor | None]:
+        args = [_leaf(each) for each in args]
+        kwargs = {key: _leaf(each) for key, each in kwargs.items()}
+        leaves = [each for each in (*args, *kwargs.values()) if _is_real(each)]
+        value = function(*args, **kwargs)
+        outputs = list(value) if isinstance(value, list | tuple) else [value]
+        pairs = [
+            (output, cotangent)
+            for output, cotangent in zip(outputs, cotangents, strict=True)
+            if isinstance(output, torch.Tensor) and output.requires_grad
+        ]
+        if not pairs:
+            return [None] * len(leaves)
+        results, weights = zip(*pairs, strict=True)
+        return list(torch.autograd.grad(results, leaves, weights, allow_unused=True))
+
+    return pull
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
+
+
+def _leaf(value: Any) -> Any:
+    return value.requires_grad_(True) if _is_real(value) else value
 
 
 class Handle:

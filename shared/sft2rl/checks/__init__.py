@@ -80,6 +80,8 @@ def close(
     if _near(got, want, rtol):
         return
     hint = _mistake(got, mistakes, lambda a, b: _near(a, b, rtol))
+    if not hint and _near(got, want, 1e-5):
+        hint = "\n  They agree to about float32 precision: was something rounded on the way?"
     fail(f"{what}:\n  expected {_show(want)}\n  received {_show(got)}{hint}")
 
 

@@ -96,8 +96,9 @@ class Worker:
         self.reply(nonce, defined=[n for n in request["names"] if callable(space.get(n))])
 
     def do_bind(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
-        """Bind names of the notebook to values, usually call-backs."""
-        self.shell.user_ns.update(decoder.decode(request["value"]))
+        """Bind names of the notebook to call-backs that come with their pullbacks."""
+        for name, (function, pullback) in decoder.decode(request["value"]).items():
+            self.shell.user_ns[name] = _differentiable(function, pullback)
         self.reply(nonce, ok=True)
 
     def do_call(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
@@ -120,6 +121,8 @@ class Worker:
 
         def run() -> Any:
             value = self.target(request)(*args, **kwargs)
+            if request["item"] is not None:
+                value = value[request["item"]]
             if not isinstance(value, torch.Tensor):
                 return {"kind": type(value).__name__}
             if not value.requires_grad:
@@ -220,6 +223,36 @@ class Worker:
             return wire.Decoder(blobs, self.builders()).decode(answer["value"])
 
         return call
+
+
+def _differentiable(function: Callable[..., Any], pullback: Callable[..., Any]) -> Any:
+    """A call-back that gradients pass through: the grader computes their pullback."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        tensors = [each for each in (*args, *kwargs.values()) if _is_real(each)]
+        if not any(each.requires_grad for each in tensors) or not torch.is_grad_enabled():
+            return function(*args, **kwargs)
+        shape: list[type] = []
+
+        class Bridge(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx: Any, *_: torch.Tensor) -> Any:
+                value = function(*args, **kwargs)
+                shape.append(type(value))
+                return tuple(value) if isinstance(value, list | tuple) else value
+
+            @staticmethod
+            def backward(ctx: Any, *cotangents: torch.Tensor) -> Any:
+                return tuple(pullback(args, kwargs, cotangents))
+
+        value = Bridge.apply(*tensors)
+        return list(value) if shape[0] is list else value
+
+    return call
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
 def _fork() -> int:
