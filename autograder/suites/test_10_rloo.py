@@ -20,7 +20,7 @@ DEPENDS = {
     "rloo_advantages": ["loo_baseline", "regularized_reward"],
     "rloo_gradient": ["rloo_advantages", "loo_baseline", "regularized_reward"],
     "optimal_baseline_vector": ["optimal_baseline_scalar"],
-    "rloo_bias_without_replacement": ["loo_baseline"],
+    "rloo_bias_without_replacement": ["loo_baseline", "rloo_advantages", "rloo_gradient"],
 }
 FORBIDDEN = {
     "kl_divergence": ["torch.distributions", "torch.nn.functional.kl_div", "torch.kl_div"],

@@ -2,7 +2,10 @@
 
 
 def kl_divergence(p, q):
-    rows_p, rows_q = p.reshape(-1, p.shape[-1]).tolist(), q.reshape(-1, p.shape[-1]).tolist()
+    rows_p, rows_q = (
+        p.reshape(-1, p.shape[-1]).tolist(),
+        q.reshape(-1, p.shape[-1]).tolist(),
+    )
     values = []
     for a, b in zip(rows_p, rows_q, strict=True):
         total = 0.0

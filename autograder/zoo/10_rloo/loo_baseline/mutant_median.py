@@ -9,4 +9,10 @@ def loo_baseline(rewards):
         raise ValueError("K must be at least 2")
 
     K = rewards.shape[1]
-    return torch.stack([rewards[:, [j for j in range(K) if j != i]].median(1).values for i in range(K)], 1)
+    return torch.stack(
+        [
+            rewards[:, [j for j in range(K) if j != i]].median(1).values
+            for i in range(K)
+        ],
+        1,
+    )

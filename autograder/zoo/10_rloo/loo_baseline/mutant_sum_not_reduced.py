@@ -8,4 +8,8 @@ def loo_baseline(rewards):
     if rewards.shape[1] < 2:
         raise ValueError("K must be at least 2")
 
-    return (rewards.sum(1, keepdim=True) / (rewards.shape[1] - 1)).expand_as(rewards).clone()
+    return (
+        (rewards.sum(1, keepdim=True) / (rewards.shape[1] - 1))
+        .expand_as(rewards)
+        .clone()
+    )

@@ -3,4 +3,6 @@
 
 def optimal_baseline_vector(probs, A, G):
     P = G.shape[1]
-    return optimal_baseline_scalar(probs.repeat_interleave(P), A.repeat_interleave(P), G.flatten())
+    return optimal_baseline_scalar(
+        probs.repeat_interleave(P), A.repeat_interleave(P), G.flatten()
+    )

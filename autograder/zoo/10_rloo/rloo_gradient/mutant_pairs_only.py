@@ -1,6 +1,6 @@
-"""Right for K = 2.
+"""Right for K = 2 (and unbiased, by luck, at K = 3).
 
-message: biased
+message: repeats included
 """
 
 

@@ -11,4 +11,6 @@ def sequence_kl(logits, ref_logits, completion_mask):
     if completion_mask.dtype == torch.float64:
         completion_mask = completion_mask > 0
     rows = zip(kl, completion_mask, strict=True)
-    return torch.stack([row[m if m.dtype != torch.float32 else m > 0].sum() for row, m in rows])
+    return torch.stack(
+        [row[m if m.dtype != torch.float32 else m > 0].sum() for row, m in rows]
+    )
