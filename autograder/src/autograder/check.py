@@ -8,9 +8,12 @@ must fail on some mutant. All of it under several keys, since inputs must not de
 from __future__ import annotations
 
 import ast
+import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +27,6 @@ from autograder.submission import Submission, graded_cells
 KEYS = (b"check-1", b"check-2", b"check-3")
 MIN_MUTANTS, MIN_REWRITES = 6, 3
 _SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION.*?### END SOLUTION[^\n]*", re.M | re.S)
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,6 @@ def check(
     assignment: Assignment,
     keys: Sequence[bytes] = KEYS,
     exercise: str | None = None,
-    progress: Progress = lambda text: None,
 ) -> dict[str, Any]:
     """Score reference, stub and zoo under each key.
 
@@ -72,10 +72,24 @@ def check(
         must be full, the best for what must lose.
     """
     report: dict[str, Any] = {}
-    with_suite(
-        assignment, lambda suite: report.update(_Check(suite, keys, exercise, progress).run())
-    )
+    with_suite(assignment, lambda suite: report.update(_Check(suite, keys, exercise).run()))
     return report
+
+
+def check_all(
+    assignments: Sequence[Assignment],
+    keys: Sequence[bytes] = KEYS,
+    exercise: str | None = None,
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Check several assignments, one process per core; yields (name, report) in order."""
+    workers = min(len(assignments), os.cpu_count() or 1)
+    if workers == 1:
+        yield from ((each.name, check(each, keys, exercise)) for each in assignments)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(check, each, keys, exercise) for each in assignments]
+        for assignment, future in zip(assignments, waiting, strict=True):
+            yield assignment.name, future.result()
 
 
 def problems(report: dict[str, Any]) -> list[str]:
@@ -86,10 +100,8 @@ def problems(report: dict[str, Any]) -> list[str]:
 class _Check:
     """One run of `check` on a collected suite."""
 
-    def __init__(
-        self, suite: Suite, keys: Sequence[bytes], exercise: str | None, progress: Progress
-    ) -> None:
-        self.suite, self.keys, self.progress = suite, keys, progress
+    def __init__(self, suite: Suite, keys: Sequence[bytes], exercise: str | None) -> None:
+        self.suite, self.keys = suite, keys
         notebook = parse_source(suite.assignment)
         self.points = cells.exercises(notebook)
         if exercise is not None:
@@ -108,7 +120,6 @@ class _Check:
                 self._complain(report, incident.exercise, f"the reference: {incident.detail}")
             self._reference(base, report)
             for name in self.points:
-                self.progress(name)
                 self._stub(base, name, report[name])
                 for answer in self.zoo:
                     if answer.exercise == name:

@@ -137,26 +137,22 @@ def check(
     ] = None,
     keys: Annotated[int, typer.Option(metavar="N", help="How many keys to try.")] = 3,
     json_: JsonOption = False,
+    course: CourseOption = None,
 ) -> int:
     """Prove the hidden suites: reference full, stub zero, mutants lose, rewrites pass."""
     from autograder import check as checker
 
     key_list = [f"check-{number + 1}".encode() for number in range(keys)]
-    reports, found = {}, []
-    for assignment in chosen(names):
-        with err.status(f"{assignment.name}: reference") as status:
-            report = checker.check(
-                assignment,
-                key_list,
-                exercise,
-                lambda text, name=assignment.name: status.update(f"{name}: {text}"),
-            )
-        reports[assignment.name] = report
-        found += [f"{assignment.name}: {text}" for text in checker.problems(report)]
-        if not json_:
-            out.print(_check_table(assignment.name, report))
+    todo = chosen(names)
+    reports: dict[str, Any] = {}
+    with err.status(f"checking {len(todo)} assignments (a minute or two each)"):
+        for name, report in checker.check_all(todo, key_list, exercise):
+            reports[name] = report
+            if not json_:
+                out.print(_check_table(name, report))
     if json_:
         print(json.dumps(reports, indent=2, ensure_ascii=False))
+    found = [f"{name}: {text}" for name, row in reports.items() for text in checker.problems(row)]
     for problem in found:
         err.print(escape(problem), style="red", highlight=False, soft_wrap=True)
     return WANTING if found else DONE
@@ -308,14 +304,14 @@ def release(
     `next` is the first one, in the order of course.toml, that was not released yet.
     """
     from autograder import check, classroom
-    from autograder.course import DEVELOPMENT_KEY, open_course
+    from autograder.course import open_course
 
     folder = open_course(course_dir(course))
     assignment = (
         _next(classroom.released_names(folder)) if name == "next" else find_assignment(name)
     )
-    out.print(f"Checking {assignment.name} (its answers and its wrong answers) ...")
-    report = check.check(assignment, [DEVELOPMENT_KEY])
+    with err.status(f"{assignment.name}: checking its suite"):
+        report = check.check(assignment)
     if found := check.problems(report):
         for problem in found:
             out.print(escape(problem), style="red", highlight=False, soft_wrap=True)
