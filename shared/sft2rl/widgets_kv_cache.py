@@ -185,8 +185,7 @@ class _PagedBlocks:
     def _show(self, said: str) -> None:
         chosen = self.chosen.value
         self.chosen.options = list(self.names)
-        if chosen in self.names:
-            self.chosen.value = chosen
+        self.chosen.value = chosen if chosen in self.names else next(iter(self.names), None)
         free = f"{self.pool.n_free()} of {self.n_blocks} blocks are free."
         self.line.value = f"<p>{html.escape(said)} <b>{free}</b></p>"
         tables = {name: self.pool.table(seq) for name, seq in self.names.items()}

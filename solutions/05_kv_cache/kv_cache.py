@@ -404,19 +404,31 @@ def attention_score_count(T: int, use_cache: bool, causal_only: bool = False) ->
 check.attention_score_count(attention_score_count)
 
 # %% [markdown]
-# Does the formula describe real code? Torch can count for us: `FlopCounterMode` adds up the
+# Does the formula describe real code? First an explicit counter, which adds one for every entry
+# $(t, i, j)$ of a short generation. Then torch counts for us: `FlopCounterMode` adds up the
 # floating-point operations of the matrix products that run. A product of $n \times m$ by
-# $m \times p$ costs $2nmp$ of them. So a score entry costs $2d$ and its part in the weighted sum of
-# the values $2d$ more, in each of $H$ heads; a token costs four projections of
+# $m \times p$ costs $2nmp$ of them. So a score entry costs $2d$ and its part in the weighted sum
+# of the values $2d$ more, in each of $H$ heads; a token costs four projections of
 # $2\,d_{model}\,Hd$ each. If the sum of both agrees with what torch saw, so does the number of
 # entries.
 #
-# Know the limits of an instrument before you trust it. This counter knows a list of operations. On
-# a CPU it sees nothing of `scaled_dot_product_attention`, and nothing of a matrix-vector product:
-# written that way, a decoding step would look free. If your step is not written with matrix
-# products, the count below is too low, and the formula is right.
+# Know the limits of an instrument before you trust it. This counter knows a list of operations.
+# On a CPU it sees nothing of `scaled_dot_product_attention`, and nothing of a matrix-vector
+# product: written that way, a decoding step would look free. If your step is not written with
+# matrix products, the count below is too low, and the formula is right.
 
 # %% tags=["show"]
+def counted_one_by_one(T, use_cache):
+    """One for every score entry: step t, query i, key j."""
+    count = 0
+    for t in range(1, T + 1):
+        queries = [t] if use_cache else range(1, t + 1)
+        for i in queries:
+            for j in range(1, t + 1):
+                count += 1
+    return count
+
+
 def counted_flops(T, use_cache):
     """Operations that torch sees while T tokens go through `cached_attention_step`."""
     params = random_params(d_model=10, n_heads=3, d=4, n_positions=T, seed=1)
@@ -433,10 +445,10 @@ T = 12
 for use_cache, tokens in ((False, sum(range(1, T + 1))), (True, T)):
     entries = attention_score_count(T, use_cache)
     expected = entries * 3 * (2 * 4 + 2 * 4) + tokens * 4 * (2 * 10 * 12)
-    print(
-        f"use_cache={use_cache!s:5}: torch counted {counted_flops(T, use_cache):6} FLOPs; "
-        f"{entries:3} entries and {tokens:2} tokens make {expected:6}"
-    )
+    print(f"use_cache={use_cache}")
+    print(f"   entries: counted {counted_one_by_one(T, use_cache)}, formula {entries}")
+    print(f"   FLOPs: torch {counted_flops(T, use_cache)}, from {entries} entries "
+          f"and {tokens} tokens {expected}")  # fmt: skip
 
 key, query = torch.zeros(5, 4), torch.zeros(4)
 with FlopCounterMode(display=False) as counter:
@@ -693,6 +705,7 @@ ax.axhline(16, ls="--", color="grey")
 ax.text(lengths[0], 18, "weights of an 8B model", color="grey")
 ax.set(xscale="log", yscale="log")
 ax.set_xticks(lengths, [f"{T // 1024}K" if T >= 1024 else str(T) for T in lengths])
+ax.minorticks_off()
 ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1));
 
 # %% [markdown]

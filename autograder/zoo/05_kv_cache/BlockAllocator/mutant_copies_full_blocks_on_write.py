@@ -1,6 +1,6 @@
 """Copies every shared block of the table at the first write.
 
-message: only the last one is copied
+message: Full blocks stay shared
 """
 
 

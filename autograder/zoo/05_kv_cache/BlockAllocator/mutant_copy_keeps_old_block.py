@@ -1,6 +1,6 @@
 """After the copy the new block is appended behind the old one.
 
-message: keep their place
+message: its old tokens and the new one
 """
 
 

@@ -1,6 +1,6 @@
 """fork numbers sequences by their present number, so ids come back after a free.
 
-message: not used before
+message: was not used before
 """
 
 

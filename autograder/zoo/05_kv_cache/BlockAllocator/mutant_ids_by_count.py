@@ -1,6 +1,6 @@
 """allocate numbers sequences by their present number.
 
-message: add up to the whole pool
+message: was not used before
 """
 
 

@@ -1,6 +1,6 @@
 """Only forks copy on write; the parent writes in place.
 
-message: Each of the two
+message: whoever writes
 """
 
 

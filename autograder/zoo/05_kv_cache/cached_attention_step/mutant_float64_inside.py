@@ -1,6 +1,6 @@
 """Computes in float64 and forgets to come back.
 
-message: float32
+message: dtype of x_t
 """
 
 
