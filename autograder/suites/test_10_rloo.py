@@ -241,6 +241,24 @@ def test_means_under_the_policy_are_the_divergence(student: Student, draw: Draw)
             )
 
 
+@exercise("kl_estimators")
+def test_gradients_reach_the_log_probabilities(student: Student, draw: Draw):
+    """The derivative of each estimator with respect to both log-probabilities."""
+    logp, ref_logp, delta = log_ratios(draw)
+    weights = draw.uniform(0.5, 1.5, 2, 3)
+    slopes_in_delta = (torch.ones_like(delta), delta, 1 - (-delta).exp())
+    for item, slope in enumerate(slopes_in_delta):
+        got = student.grad(
+            "kl_estimators", logp, ref_logp, wrt=(0, 1), item=item, cotangent=weights
+        )
+        for position, sign in ((0, 1), (1, -1)):
+            expect(got.grads[position]).close(
+                sign * weights * slope,
+                "The estimators must be differentiable in both log-probabilities, with the "
+                "derivatives 1, delta and 1 - exp(-delta): keep the graph.",
+            )
+
+
 # sequence_kl
 
 
