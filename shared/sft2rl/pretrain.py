@@ -225,6 +225,14 @@ def bits_per_character(
     return nats / math.log(2) / sum(length for _, length in pairs)
 
 
+def opening_prompts(
+    tokenizer: PreTrainedTokenizerFast, snippets: Sequence[Snippet]
+) -> torch.Tensor:
+    """[N, 4] tag and first three tokens of each movie review that is longer than that."""
+    ids = [encode(tokenizer, each) for each in snippets if each.source == "movie"]
+    return torch.tensor([row[:4] for row in ids if len(row) > 5], dtype=torch.int16)
+
+
 def save_half(model: PreTrainedModel, folder: Path) -> None:
     """`save_pretrained` with float16 weights: half the size, perplexity unchanged to 3 digits."""
     model.save_pretrained(folder)
@@ -273,6 +281,11 @@ def main() -> None:
     }
     save_half(model, args.to)
     tokenizer.save_pretrained(args.to)
+    prompts = {
+        "train": opening_prompts(tokenizer, parts["train"])[:8192],
+        "evaluation": opening_prompts(tokenizer, [*parts["validation"], *parts["test"]]),
+    }
+    save_file(prompts, args.to / "prompts.safetensors")
     (args.to / "training.json").write_text(json.dumps(card, indent=1) + "\n")
     print({name: value for name, value in card.items() if name != "epochs"})
 

@@ -1,0 +1,133 @@
+"""Make the results that the project's notebook shows: all methods, sweeps and seeds.
+
+    python -m sft2rl.sweep --losses LOSSES --runs FOLDER --seeds 5
+
+Every run is kept in its folder, so an interrupted sweep goes on where it stopped. At the end
+`results.json` is written; the one that ships was made this way with the reference losses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sft2rl.models import frozen, load_model, load_policy, load_tokenizer
+from sft2rl.project_results import RESULTS
+from sft2rl.reward import RewardModel
+from sft2rl.sampling import draw_luck, load_prompts, sample, texts_of
+from sft2rl.train import Settings, evaluate, load_functions, train
+
+SHOWN_PROMPTS = 24
+SAMPLES_OF = ("sft", "dpo-0.5", "pg-mean-0.2", "copg-0.2", "pg-none-0.2-2", "rloo-0.2")
+
+
+def planned(seeds: int, few: int) -> Iterator[tuple[str, Settings]]:
+    """(name, settings): the main comparison with all seeds first, then the rest with a few."""
+    for seed in range(seeds):
+        yield "sft", Settings("sft", seed=seed)
+        yield "copg-0.2", Settings("copg", seed=seed)
+        yield "dpo-0.5", Settings("dpo", beta=0.5, seed=seed)
+        yield "pg-mean-0.2", Settings("pg", seed=seed)
+        yield "dpo-0.2", Settings("dpo", beta=0.2, seed=seed)
+        yield "dpo-1.0", Settings("dpo", beta=1.0, seed=seed)
+        if seed < few:
+            yield "pg-none-0.2-2", Settings("pg", baseline="none", shift=-2.0, seed=seed)
+            yield "pg-none-0.2+2", Settings("pg", baseline="none", shift=2.0, seed=seed)
+            yield "rloo-0.2", Settings("rloo", batch_size=32, seed=seed)
+    for seed in range(few):
+        yield "pg-none-0.2", Settings("pg", baseline="none", seed=seed)
+        yield "copg-0.2-2", Settings("copg", shift=-2.0, seed=seed)
+        for beta in (0.1, 0.5, 1.0):
+            yield f"copg-{beta}", Settings("copg", beta=beta, seed=seed)
+            yield f"pg-mean-{beta}", Settings("pg", beta=beta, seed=seed)
+
+
+def main() -> None:
+    """Run what is planned and not yet done, then collect everything."""
+    parser = argparse.ArgumentParser(prog="python -m sft2rl.sweep", description=main.__doc__)
+    parser.add_argument("--losses", type=Path, required=True, help="notebook or module")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of all runs")
+    parser.add_argument("--to", type=Path, default=RESULTS)
+    parser.add_argument("--seeds", type=int, default=5, help="of the main comparison")
+    parser.add_argument("--few", type=int, default=3, help="of everything else")
+    args = parser.parse_args()
+
+    functions = load_functions(args.losses)
+    reference, tokenizer = frozen(load_model()), load_tokenizer()
+    judge = RewardModel.load().rewards
+    prompts = load_prompts("train")
+    for name, settings in planned(args.seeds, args.few):
+        folder = args.runs / f"{name}.seed{settings.seed}"
+        if (folder / "report.json").is_file():
+            continue
+        start = time.process_time()
+        run = train(
+            settings, functions, folder, reference, tokenizer, judge, prompts,
+            pairs_file=args.runs / f"pairs.seed{settings.seed}.safetensors",
+        )  # fmt: skip
+        seconds = time.process_time() - start
+        figures = evaluate(run.policy, reference, tokenizer, judge, functions, settings.judge_beta)
+        curve = [sum(run.losses[i : i + 8]) / 8 for i in range(0, len(run.losses), 8)]
+        report = {"name": name, **asdict(settings), **figures, "cpu_seconds": seconds}
+        (folder / "report.json").write_text(json.dumps({**report, "losses": curve}) + "\n")
+        (folder / "checkpoint.safetensors").unlink()
+        print(name, settings.seed, f"J {figures['J']:+.3f}", f"KL {figures['kl']:.2f}", flush=True)
+    collect(args.runs, args.to, functions, reference, tokenizer, judge)
+
+
+def collect(
+    runs: Path, to: Path, functions: Any, reference: torch.nn.Module, tokenizer: Any, judge: Any
+) -> None:
+    """Write one file with the figures of all runs, the reference's, and texts to read."""
+    reports = [json.loads(path.read_text()) for path in sorted(runs.glob("*/report.json"))]
+    rounded = [
+        {k: round(v, 4) if isinstance(v, float) else v for k, v in report.items() if k != "losses"}
+        for report in reports
+    ]
+    own = evaluate(reference, reference, tokenizer, judge, functions, beta=0.2)
+    prompts = load_prompts("evaluation")[:SHOWN_PROMPTS]
+    luck = draw_luck(len(prompts), seed=1)
+    texts = {"reference": texts_of(tokenizer, sample(reference, prompts, luck))}
+    for name in SAMPLES_OF:
+        path = runs / f"{name}.seed0" / "policy.safetensors"
+        if path.is_file():
+            policy = load_policy(path, reference)
+            texts[name] = texts_of(tokenizer, sample(policy, prompts, luck))
+    data = {
+        "reference": {k: round(v, 4) for k, v in own.items()},
+        "optimum": estimate_optimum(reference, tokenizer, judge),
+        "runs": rounded,
+        "texts": texts,
+        "prompts": [tokenizer.decode(row, skip_special_tokens=True).strip() for row in prompts],
+    }
+    to.write_text(json.dumps(data, indent=0, ensure_ascii=False) + "\n")
+
+
+def estimate_optimum(
+    reference: torch.nn.Module, tokenizer: Any, judge: Any, beta: float = 0.2,
+    prompts: int = 128, samples: int = 128,
+) -> dict[str, float]:  # fmt: skip
+    """J* = E_x[beta ln Z(x)], with Z a mean over samples of the reference: biased low.
+
+    Half the samples give a lower estimate still; how much lower says how large the bias is.
+    """
+    start = load_prompts("evaluation")[:prompts].repeat_interleave(samples, 0)
+    drawn = sample(reference, start, draw_luck(len(start), seed=3))
+    scaled = judge(texts_of(tokenizer, drawn)).view(prompts, samples).double() / beta
+
+    def value(part: torch.Tensor) -> float:
+        logs = part.logsumexp(1) - torch.tensor(float(part.shape[1])).log()
+        return float(beta * logs.mean())
+
+    return {"J": round(value(scaled), 4), "J_half": round(value(scaled[:, ::2]), 4)}
+
+
+if __name__ == "__main__":
+    main()
