@@ -13,6 +13,7 @@ a mistake, beta is never 1 there, and batches hold several prompts.
 import math
 
 import torch
+
 from autograder.suite import CheckFailed, Draw, Student, exercise, expect
 from sft2rl import formulas
 
@@ -392,10 +393,11 @@ def test_masks_of_every_type(student: Student, draw: Draw):
     hidden, w = draw.normal(3, 5, 4), draw.normal(4)
     mask = spans([(0, 2), (1, 3), (3, 4)], 5)
     want = read_at(hidden, [2, 3, 4], w)
+    text = "The mask may be of bool, int64 or float: convert it before you compute with it."
     for dtype in (torch.bool, torch.float32):
-        expect(student.sequence_reward(hidden, mask.to(dtype), w)).close(
-            want, "The mask may be of bool, int64 or float: convert it before you compute with it."
-        )
+        arguments = hidden, mask.to(dtype), w
+        expect(student.raised("sequence_reward", *arguments)).equals(None, text)
+        expect(student.sequence_reward(*arguments)).close(want, text)
 
 
 @exercise("sequence_reward", weight=0.5)
@@ -786,15 +788,12 @@ def test_dpo_loss_of_a_batch(student: Student, draw: Draw):
         mistakes={
             "You summed over the pairs: the default is the mean.": nll(beta * gap).sum(),
             "The reference is missing.": nll(beta * (chosen - rejected)).mean(),
-            "The reference enters with the wrong sign.": nll(
+            "The reference enters with the wrong sign, or the two references are swapped.": nll(
                 beta * ((chosen + ref_chosen) - (rejected + ref_rejected))
             ).mean(),
             "The factor beta is missing.": nll(gap).mean(),
             "Multiply by beta, do not divide.": nll(gap / beta).mean(),
             "You swapped chosen and rejected.": nll(-beta * gap).mean(),
-            "You swapped the references of chosen and rejected.": nll(
-                beta * ((chosen - ref_rejected) - (rejected - ref_chosen))
-            ).mean(),
             "beta multiplies the log-ratios inside sigma, not the loss.": beta * nll(gap).mean(),
         },
     )
@@ -802,13 +801,17 @@ def test_dpo_loss_of_a_batch(student: Student, draw: Draw):
 
 @exercise("dpo_loss")
 def test_reductions_of_dpo(student: Student, draw: Draw):
-    """The three reductions, and one that does not exist."""
+    """The three reductions, one that does not exist, and a batch of one pair."""
     pairs = pairs_of_logps(draw, 5)
     each = nll(0.4 * gap_of(pairs))
     text = 'reduction is "mean", "sum" (both 0-d) or "none" (one loss per pair).'
     expect(student.dpo_loss(*pairs, 0.4, reduction="none")).close(each, text)
     expect(student.dpo_loss(*pairs, 0.4, reduction="sum")).close(each.sum(), text)
     expect(student.dpo_loss(*pairs, 0.4, reduction="mean")).close(each.mean(), text)
+    single = pairs_of_logps(draw, 1)
+    expect(student.dpo_loss(*single, 0.4, reduction="none")).close(
+        nll(0.4 * gap_of(single)), "A batch of one pair is still a batch: keep its dimension."
+    )
     expect(student.raised("dpo_loss", *pairs, 0.4, reduction="median")).equals(
         "ValueError", "Any other reduction raises a ValueError."
     )
@@ -844,25 +847,25 @@ def test_reference_of_dpo_gets_no_gradient(student: Student, draw: Draw):
 @exercise("dpo_loss_gradient", weight=2)
 def test_gradient_formula(student: Student, draw: Draw):
     """Both derivatives of the mean loss, against autograd."""
-    pairs, beta = pairs_of_logps(draw, 5), draw.choice([0.2, 0.5, 1.7])
+    pairs, beta = pairs_of_logps(draw, 7), draw.choice([0.2, 0.5, 1.7])
     chosen, rejected = (each.clone().requires_grad_() for each in pairs[:2])
     loss = nll(beta * gap_of((chosen, rejected, *pairs[2:]))).mean()
     down, up = torch.autograd.grad(loss, (chosen, rejected))
-    other = beta / 5 - up
+    other = beta / 7 - up
     expect(student.dpo_loss_gradient(*pairs, beta)).close(
         (down, up),
         "The derivatives are -beta sigma(-beta gap) / B and +beta sigma(-beta gap) / B.",
         mistakes={
-            "The 1/B of the mean is missing.": (5 * down, 5 * up),
+            "The 1/B of the mean is missing.": (7 * down, 7 * up),
             "The factor beta of the chain rule is missing.": (down / beta, up / beta),
             "The weight is sigma(-beta gap), the probability of the wrong order.": (-other, other),
             "The signs are swapped: descent must raise the chosen log-probability.": (up, down),
             "Both derivatives have the same sign: the rejected one is the opposite.": (down, down),
             "beta is missing inside sigma.": tuple(
-                sign * beta * sigma(-gap_of(pairs)) / 5 for sign in (-1, 1)
+                sign * beta * sigma(-gap_of(pairs)) / 7 for sign in (-1, 1)
             ),
             "The reference is missing.": tuple(
-                sign * beta * sigma(-beta * (pairs[0] - pairs[1])) / 5 for sign in (-1, 1)
+                sign * beta * sigma(-beta * (pairs[0] - pairs[1])) / 7 for sign in (-1, 1)
             ),
         },
     )
@@ -1002,13 +1005,17 @@ def test_target_is_a_two_sided_minimum(student: Student, draw: Draw):
 
 @exercise("ipo_loss")
 def test_reductions_of_ipo(student: Student, draw: Draw):
-    """The three reductions, and one that does not exist."""
+    """The three reductions, one that does not exist, and a batch of one pair."""
     pairs = pairs_of_logps(draw, 5)
     each = (gap_of(pairs) - 1.25) ** 2
     text = 'reduction is "mean", "sum" (both 0-d) or "none" (one loss per pair).'
     expect(student.ipo_loss(*pairs, 0.4, reduction="none")).close(each, text)
     expect(student.ipo_loss(*pairs, 0.4, reduction="sum")).close(each.sum(), text)
     expect(student.ipo_loss(*pairs, 0.4, reduction="mean")).close(each.mean(), text)
+    single = pairs_of_logps(draw, 1)
+    expect(student.ipo_loss(*single, 0.4, reduction="none")).close(
+        (gap_of(single) - 1.25) ** 2, "A batch of one pair is still a batch: keep its dimension."
+    )
     expect(student.raised("ipo_loss", *pairs, 0.4, reduction="median")).equals(
         "ValueError", "Any other reduction raises a ValueError."
     )

@@ -5,6 +5,7 @@ Every function takes the student's own functions: nothing here knows an answer.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
@@ -42,12 +43,14 @@ def judge(
     votes = wins.clone()
     pairs = [(i, j) for i in range(len(names)) for j in range(i)]
     state = {"turn": 0}
-    left, right = (widgets.Button(layout=widgets.Layout(width="48%", height="64px")) for _ in "ab")
+    texts = [widgets.HTML(), widgets.HTML()]
+    buttons = [widgets.Button(description="This one is better") for _ in texts]
     chart = widgets.Output()
 
     def draw() -> None:
         i, j = pairs[(7 * state["turn"]) % len(pairs)]
-        left.description, right.description = replies[names[i]], replies[names[j]]
+        for text, name in zip(texts, (names[i], names[j]), strict=True):
+            text.value = f"<i>{html.escape(replies[name])}</i>"
         rewards = fit_bt(votes, 2.0, 400)
         rewards = (rewards - rewards.mean()).tolist()
         chart.clear_output(wait=True)
@@ -65,11 +68,13 @@ def judge(
         state["turn"] += 1
         draw()
 
-    left.on_click(lambda _: vote(True))
-    right.on_click(lambda _: vote(False))
+    buttons[0].on_click(lambda _: vote(True))
+    buttons[1].on_click(lambda _: vote(False))
     draw()
-    question = widgets.HTML(f"<b>{prompt}</b> Click the reply you prefer.")
-    display(widgets.VBox([question, widgets.HBox([left, right]), chart]))
+    question = widgets.HTML(f"<b>{html.escape(prompt)}</b>")
+    half = widgets.Layout(width="48%")
+    sides = [widgets.VBox(pair, layout=half) for pair in zip(texts, buttons, strict=True)]
+    display(widgets.VBox([question, widgets.HBox(sides), chart]))
 
 
 def beta_explorer(

@@ -1,0 +1,17 @@
+"""Computes in float32.
+
+message: The dtype is not the expected one
+"""
+
+
+def dpo_loss(
+    chosen_logps, rejected_logps, ref_chosen_logps, ref_rejected_logps,
+    beta, reduction="mean",
+):
+    h = chosen_logps - ref_chosen_logps.detach() - rejected_logps + ref_rejected_logps.detach()
+    losses = F.softplus(-beta * h.float())
+    if reduction == "none":
+        return losses
+    if reduction in ("mean", "sum"):
+        return getattr(losses, reduction)()
+    raise ValueError(reduction)

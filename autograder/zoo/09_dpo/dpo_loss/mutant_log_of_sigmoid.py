@@ -1,0 +1,17 @@
+"""The logarithm after the underflow.
+
+message: also where sigma underflows
+"""
+
+
+def dpo_loss(
+    chosen_logps, rejected_logps, ref_chosen_logps, ref_rejected_logps,
+    beta, reduction="mean",
+):
+    h = chosen_logps - ref_chosen_logps.detach() - rejected_logps + ref_rejected_logps.detach()
+    losses = -torch.log(torch.sigmoid(beta * h))
+    if reduction == "none":
+        return losses
+    if reduction in ("mean", "sum"):
+        return getattr(losses, reduction)()
+    raise ValueError(reduction)

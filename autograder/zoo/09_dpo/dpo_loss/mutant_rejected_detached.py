@@ -1,0 +1,17 @@
+"""Only the chosen log-probability is trained.
+
+message: the opposite in the rejected
+"""
+
+
+def dpo_loss(
+    chosen_logps, rejected_logps, ref_chosen_logps, ref_rejected_logps,
+    beta, reduction="mean",
+):
+    h = chosen_logps - ref_chosen_logps.detach() - rejected_logps.detach() + ref_rejected_logps.detach()
+    losses = F.softplus(-beta * h)
+    if reduction == "none":
+        return losses
+    if reduction in ("mean", "sum"):
+        return getattr(losses, reduction)()
+    raise ValueError(reduction)

@@ -1,0 +1,11 @@
+"""Counts the votes that the first completion wins.
+
+message: You counted only the votes
+"""
+
+
+def dpo_population_gradient(theta, prefs, mu, ref_probs, beta):
+    h = theta.log_softmax(-1) - ref_probs.log()
+    opinion = torch.sigmoid(beta * (h[:, None] - h[None, :]))
+    pull = beta * mu * prefs * (opinion - 1)
+    return pull.sum(1) - pull.sum(0)

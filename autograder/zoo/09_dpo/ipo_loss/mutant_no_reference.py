@@ -1,0 +1,16 @@
+"""Forgets the reference.
+
+message: The reference is missing
+"""
+
+
+def ipo_loss(
+    chosen_logps, rejected_logps, ref_chosen_logps, ref_rejected_logps,
+    tau, reduction="mean",
+):
+    losses = (chosen_logps - rejected_logps - 1 / (2 * tau)) ** 2
+    if reduction == "none":
+        return losses
+    if reduction in ("mean", "sum"):
+        return getattr(losses, reduction)()
+    raise ValueError(reduction)

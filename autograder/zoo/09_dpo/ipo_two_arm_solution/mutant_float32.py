@@ -1,0 +1,8 @@
+"""Rounded to float32 on the way.
+
+message: sigma(1 / (2 tau))
+"""
+
+
+def ipo_two_arm_solution(tau, p=1.0):
+    return torch.sigmoid(torch.tensor((2 * p - 1) / (2 * tau), dtype=torch.float32)).item()

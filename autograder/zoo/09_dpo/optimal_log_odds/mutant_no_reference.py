@@ -1,0 +1,8 @@
+"""Forgets the reference.
+
+message: The reference is missing
+"""
+
+
+def optimal_log_odds():
+    return ["div", ["sub", "reward_w", "reward_l"], "beta"]

@@ -1,0 +1,7 @@
+"""The maximum of each prompt subtracted by hand."""
+
+
+def optimal_policy(ref_probs, rewards, beta):
+    scores = rewards / beta
+    each = ref_probs * (scores - scores.max(-1, keepdim=True).values).exp()
+    return each / each.sum(-1, keepdim=True)

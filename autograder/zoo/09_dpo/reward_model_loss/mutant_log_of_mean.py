@@ -1,0 +1,8 @@
+"""Averages the probabilities before the logarithm.
+
+message: logarithm after the mean
+"""
+
+
+def reward_model_loss(chosen_rewards, rejected_rewards):
+    return -torch.sigmoid(chosen_rewards - rejected_rewards).mean().log()
