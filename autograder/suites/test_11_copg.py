@@ -914,8 +914,8 @@ SLIPS = {
     "by rewards": "The winner was decided by the rewards: the labels are data.",
     "swapped": "Winner and loser are swapped.",
     "no beta": "beta is missing: ln sigmoid(beta gap), and 1/(2 beta) for IPO.",
-    "1 / beta": "IPO's margin is 1/(2 beta).",
-    "beta / 2": "IPO's margin is 1/(2 beta).",
+    "1 / beta": "IPO's margin is 1/(2 beta), not 1/beta.",
+    "beta / 2": "IPO's margin is 1/(2 beta), not beta/2.",
     "no reference": "The gap is a difference of h = ln pi - ln pi_ref.",
 }
 
@@ -1135,7 +1135,7 @@ def test_the_plateau_is_predicted_not_measured(student: Student, draw: Draw):
         y, y2 = torch.tensor(first), torch.tensor(second)
         want, mistakes = settled(y, y2, rewards, ref, 0.6)
         _, plateau = two_parts(student.support_violation_demo(y, y2, rewards, ref, 0.6, 3, 0.01, 2))
-        expect(plateau).close(want, PLATEAU, mistakes, rtol=1e-8)
+        expect(plateau).close(want, PLATEAU, mistakes, rtol=1e-8, scale=1.0)
 
 
 @exercise("support_violation_demo")

@@ -1,0 +1,11 @@
+"""The gradient of the objective with R_beta.
+
+message: 2 beta
+"""
+def copg_gradient_exact(theta, R, ref, beta, mu1, mu2):
+    beta = 2 * beta
+    log_pi = theta.log_softmax(0)
+    pi = log_pi.exp()
+    r = R - beta * (log_pi - ref)
+    c = mu1 * (r - mu2 @ r) + mu2 * (r - mu1 @ r)
+    return c - pi * c.sum()

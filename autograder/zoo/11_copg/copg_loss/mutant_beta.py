@@ -1,0 +1,7 @@
+"""R_beta, attached.
+
+message: R_{beta/2}
+"""
+def copg_loss(logp, logp2, ref, ref2, R, R2, beta):
+    h, h2 = logp - ref, logp2 - ref2
+    return -((R - R2 - beta * (h - h2)) * (h - h2)).mean()

@@ -1,0 +1,7 @@
+"""A Python number.
+
+message: tensor
+"""
+def copg_loss(logp, logp2, ref, ref2, R, R2, beta):
+    objective = copg_objective(logp, logp2, ref, ref2, R, R2, beta)
+    return -objective.mean().item()

@@ -1,0 +1,7 @@
+"""Sums over the pairs.
+
+message: summed
+"""
+def copg_loss(logp, logp2, ref, ref2, R, R2, beta):
+    objective = copg_objective(logp, logp2, ref, ref2, R, R2, beta)
+    return -objective.sum()

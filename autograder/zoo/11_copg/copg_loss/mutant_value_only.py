@@ -1,0 +1,7 @@
+"""The value, detached.
+
+message: detached
+"""
+def copg_loss(logp, logp2, ref, ref2, R, R2, beta):
+    objective = copg_objective(logp, logp2, ref, ref2, R, R2, beta)
+    return -objective.mean().detach()

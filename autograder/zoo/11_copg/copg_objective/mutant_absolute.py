@@ -1,0 +1,7 @@
+"""Takes the reward gap as a margin.
+
+message: l = 
+"""
+def copg_objective(logp, logp2, ref, ref2, R, R2, beta):
+    h, h2 = logp - ref, logp2 - ref2
+    return ((R - R2).abs() - beta / 2 * (h - h2)) * (h - h2)

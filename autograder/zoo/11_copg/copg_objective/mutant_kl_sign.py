@@ -1,0 +1,7 @@
+"""R + (beta/2) h.
+
+message: KL term is added
+"""
+def copg_objective(logp, logp2, ref, ref2, R, R2, beta):
+    h, h2 = logp - ref, logp2 - ref2
+    return (R - R2 + beta / 2 * (h - h2)) * (h - h2)

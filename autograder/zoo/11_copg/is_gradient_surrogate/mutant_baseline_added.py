@@ -1,0 +1,7 @@
+"""Adds the baseline.
+
+message: baseline is added
+"""
+def is_gradient_surrogate(logp, mu_logp, ref, R, beta, baseline=0.0):
+    w = (logp - mu_logp).exp()
+    return ((w * (R - beta * (logp - ref) + baseline)).detach() * logp).mean()

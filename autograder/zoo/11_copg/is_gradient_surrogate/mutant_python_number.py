@@ -1,0 +1,8 @@
+"""Returns a number.
+
+message: tensor
+"""
+def is_gradient_surrogate(logp, mu_logp, ref, R, beta, baseline=0.0):
+    w = (logp - mu_logp).exp()
+    advantage = (R - beta * (logp - ref) - baseline)
+    return float((w * advantage * logp).mean())

@@ -1,0 +1,8 @@
+"""Detaches the weight only.
+
+message: R_beta is attached
+"""
+def is_gradient_surrogate(logp, mu_logp, ref, R, beta, baseline=0.0):
+    w = (logp - mu_logp).exp()
+    advantage = (R - beta * (logp - ref) - baseline)
+    return (w.detach() * advantage * logp).mean()

@@ -1,0 +1,5 @@
+"""Multiplies by exp(logp - logp.detach()), which is 1."""
+def is_gradient_surrogate(logp, mu_logp, ref, R, beta, baseline=0.0):
+    w = (logp - mu_logp).exp()
+    advantage = (R - beta * (logp - ref) - baseline)
+    return ((w * advantage).detach() * torch.exp(logp - logp.detach())).mean()

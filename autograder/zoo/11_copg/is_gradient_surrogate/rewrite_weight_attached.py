@@ -1,0 +1,5 @@
+"""Lets the weight carry the gradient: grad w = w grad ln pi."""
+def is_gradient_surrogate(logp, mu_logp, ref, R, beta, baseline=0.0):
+    w = (logp - mu_logp).exp()
+    advantage = (R - beta * (logp - ref) - baseline)
+    return (w * advantage.detach()).mean()

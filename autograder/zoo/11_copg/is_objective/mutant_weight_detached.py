@@ -1,0 +1,9 @@
+"""Treats the weight as a constant.
+
+message: weight is detached
+"""
+def is_objective(logp, mu_logp, ref, R, beta, kl=None):
+    w = (logp - mu_logp).exp().detach()
+    if kl is None:
+        return (w * (R - beta * (logp - ref))).mean()
+    return (w * R - beta * kl).mean()

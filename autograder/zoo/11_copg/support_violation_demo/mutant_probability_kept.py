@@ -1,0 +1,12 @@
+"""The probability of the unseen arm stays.
+
+message: kept the probability
+"""
+def support_violation_demo(y, y2, R, ref, beta, steps=1000, lr=1e-2, batch_size=512):
+    curve = train_offline_bandit("copg", y, y2, R, ref, beta, steps, lr, batch_size)
+    seen = torch.cat([y, y2]).unique()
+    pi = ref.exp()
+    best = (ref + R / beta)[seen].softmax(0)
+    pi[seen] = best * pi[seen].sum()
+    logits = pi.log()
+    return curve, float(regret(logits.softmax(0), R, ref, beta))

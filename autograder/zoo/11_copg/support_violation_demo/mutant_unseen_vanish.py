@@ -1,0 +1,11 @@
+"""Gives unseen arms no mass.
+
+message: do not vanish
+"""
+def support_violation_demo(y, y2, R, ref, beta, steps=1000, lr=1e-2, batch_size=512):
+    curve = train_offline_bandit("copg", y, y2, R, ref, beta, steps, lr, batch_size)
+    seen = torch.cat([y, y2]).unique()
+    logits = torch.full_like(ref, -60.0)
+    logits[seen] = ref[seen]
+    logits[seen] += (R[seen] - R[seen].mean()) / beta
+    return curve, float(regret(logits.softmax(0), R, ref, beta))
