@@ -19,7 +19,11 @@ from autograder.cells import to_text
 from autograder.config import Assignment, CourseError
 from autograder.course import Course
 from autograder.doctor import require_sandbox
+from autograder.grade import GRADED
 from autograder.results import Incident
+
+
+MANY = 4
 
 
 @dataclass(frozen=True)
@@ -124,19 +128,22 @@ def _written(grades: list[Any]) -> str:
 
 def happened(result: dict[str, Any]) -> list[str]:
     """What a TA reads beside the score: the status, incidents, and exercises that lost points."""
-    status = result["status"]
-    if status != "graded":
-        return [status]
-    lost = {
-        name: each
-        for name, each in result["exercises"].items()
-        if each["score"] is not None and each["score"] < each["max_score"]
-    }
-    found = [incidents.note(Incident(**each)) for each in result["incidents"]]
-    if lost and all(each["score"] == 0 for each in result["exercises"].values()):
+    if result["status"] != GRADED:
+        return [result["status"]]
+    found = incidents.headlines([Incident(**each) for each in result["incidents"]])
+    exercises = result["exercises"]
+    lost = {name: each for name, each in exercises.items() if each["score"] != each["max_score"]}
+    if all(each["score"] == 0 for each in exercises.values()):
         return [*found, "nothing is right yet"]
-    parts = (f"{name} {each['score']:.3g}/{each['max_score']:g}" for name, each in lost.items())
-    return [*found, ", ".join(parts)] if lost else found
+    if len(lost) > MANY:
+        return [*found, f"{len(lost)} of {len(exercises)} exercises lose points"]
+    return [*found, *(f"{name} {_points(each)}" for name, each in lost.items())]
+
+
+def _points(exercise: dict[str, Any]) -> str:
+    if exercise["score"] is None:
+        return "to review"
+    return f"{exercise['score']:.3g} of {exercise['max_score']:g}"
 
 
 def ensure_assignment(api: NbGraderAPI, course: Course, assignment: Assignment) -> None:
@@ -169,7 +176,10 @@ def release(course: Course, assignment: Assignment) -> str:
     api = nbgrader_api(course)
     generate(api, course, assignment)
     made = course.root / "release" / assignment.name / f"{assignment.notebook}.ipynb"
-    exchange = Path(api.exchange.Exchange(parent=api, coursedir=api.coursedir).root)
+    step = api.exchange.ReleaseAssignment(
+        coursedir=api.coursedir, authenticator=api.authenticator, parent=api
+    )
+    exchange = Path(step.root)
     if not exchange.is_dir():
         return f"{made} (no exchange at {exchange}: give this file to the students)"
     outcome = api.release_assignment(assignment.name)

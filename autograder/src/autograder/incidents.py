@@ -28,7 +28,7 @@ NOTES = {
     "cell-protocol": "This cell disturbed the grader",
     "gave-up": "The notebook could not be run",
     "output-truncated": "This cell printed too much",
-    "missing-function": "The function or class is not defined",
+    "missing-function": "Not defined after the run",
     "dependency": "Graded with our version of what it builds on",
     "forbidden": "Something that this exercise does not allow is used",
     "test-timeout": "A hidden test did not finish",
@@ -65,3 +65,14 @@ def notes(result: Result, name: str | None = None) -> list[str]:
         return [note(each) for each in result.incidents if each.exercise == name]
     head = [] if result.status == "graded" else [status_text(result.status)]
     return [*head, *map(note, result.incidents)]
+
+
+def headlines(found: list[Incident]) -> list[str]:
+    """The incidents in few words, those of one kind together."""
+    exercises: dict[str, list[str]] = {}
+    for each in found:
+        exercises.setdefault(NOTES.get(each.code, each.code), []).append(each.exercise or "")
+    return [
+        f"{title} ({', '.join(names)})" if any(names) else title
+        for title, names in exercises.items()
+    ]
