@@ -196,8 +196,8 @@ def last_in_each_piece(y: torch.Tensor, sizes: list[int]) -> torch.Tensor:
 
 @exercise("cached_attention_step", weight=2)
 def test_a_prefill_equals_the_full_forward(student: Student, draw: Draw):
-    """Two sequences of 7 tokens at once, 3 heads of width 4, d_model 10, no cache."""
-    p = weights(draw, 10, 3, 4, 7)
+    """Two sequences of 7 tokens at once, 3 heads of width 4, d_model 10, a longer table."""
+    p = weights(draw, 10, 3, 4, 11)
     x = draw.normal(2, 7, 10)
     want, cache = full_forward(x, p)
     q, k, v = turned(heads(x, p["Wq"], 3)), cache["k"], cache["v"]
@@ -221,13 +221,14 @@ def test_a_prefill_equals_the_full_forward(student: Student, draw: Draw):
 
 @exercise("cached_attention_step", weight=2)
 def test_a_prefill_and_single_tokens_equal_the_full_forward(student: Student, draw: Draw):
-    """4 tokens at once, then 4 one by one."""
-    p = weights(draw, 10, 2, 6, 8)
-    x = draw.normal(3, 8, 10)
+    """14 tokens at once, then 4 one by one."""
+    sizes = [14, 1, 1, 1, 1]
+    p = weights(draw, 10, 2, 6, 18)
+    x = draw.normal(3, 18, 10)
     want, cache = full_forward(x, p)
-    got = run(student, x, [4, 1, 1, 1, 1], p)
-    restarted = restarted_positions(x, [4, 1, 1, 1, 1], p)
-    alone = torch.cat([want[:, :4], joined(cache["v"][:, :, 4:], p)], dim=1)
+    got = run(student, x, sizes, p)
+    restarted = restarted_positions(x, sizes, p)
+    alone = torch.cat([want[:, :14], joined(cache["v"][:, :, 14:], p)], dim=1)
     expect(got).close(
         want,
         "Decoding with the cache must give the rows of the full forward: attend to all cached "
@@ -307,6 +308,19 @@ def test_a_cache_from_elsewhere_is_used(student: Student, draw: Draw):
             "The new token does not see itself.": joined(cache["v"].mean(2, keepdim=True), p),
             "The new token sees only itself.": joined(own, p),
         },
+    )
+
+
+@exercise("cached_attention_step")
+def test_large_scores_neither_overflow_nor_leak(student: Student, draw: Draw):
+    """Tokens of norm about 100: scores of some thousands; 4 tokens, then 3."""
+    p = weights(draw, 6, 2, 4, 7)
+    x = 50 * draw.normal(2, 7, 6)
+    want, _ = full_forward(x, p)
+    expect(run(student, x, [4, 3], p)).close(
+        want,
+        "With scores of some thousands exp overflows unless the largest is subtracted first "
+        "(torch.softmax does it), and a masked score must be -inf, not just somewhat small.",
     )
 
 

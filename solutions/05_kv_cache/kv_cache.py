@@ -285,7 +285,8 @@ def cached_attention_step(
 
     Returns:
         y_t [B, t, d_model] and the cache of T + t positions, as `append_kv` makes it.
-        Scores are divided by sqrt(d). Everything in the dtype of `x_t`.
+        Scores are divided by sqrt(d); large ones (thousands) must not overflow, which
+        torch.softmax takes care of. Everything in the dtype of `x_t`.
     """
     ### BEGIN SOLUTION
     t = x_t.shape[1]
@@ -420,13 +421,11 @@ check.attention_score_count(attention_score_count)
 # %% tags=["show"]
 def counted_one_by_one(T, use_cache):
     """One for every score entry: step t, query i, key j."""
-    count = 0
+    entries = []
     for t in range(1, T + 1):
         queries = [t] if use_cache else range(1, t + 1)
-        for i in queries:
-            for j in range(1, t + 1):
-                count += 1
-    return count
+        entries += [(t, i, j) for i in queries for j in range(1, t + 1)]
+    return len(entries)
 
 
 def counted_flops(T, use_cache):
@@ -535,7 +534,8 @@ right.set(
 for kind in ("scores_full", "scores_causal", "projections"):
     right.plot(lengths, [float(speedup_factor(T, kind)) for T in lengths], label=kind)
 right.plot(lengths, lengths, "--", color=style.COLOURS["black"], label="$T$ itself")
-right.legend();
+right.legend()
+plt.show()
 
 # %% [markdown]
 # ### With a prompt
@@ -706,7 +706,8 @@ ax.text(lengths[0], 18, "weights of an 8B model", color="grey")
 ax.set(xscale="log", yscale="log")
 ax.set_xticks(lengths, [f"{T // 1024}K" if T >= 1024 else str(T) for T in lengths])
 ax.minorticks_off()
-ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1));
+ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
 
 # %% [markdown]
 # ## 6. Pages

@@ -12,7 +12,8 @@ def cached_attention_step(x_t, cache, params):
     q = rotate(q / math.sqrt(k.shape[-1]), R)
     scores = q @ cache["k"].mT
     visible = torch.ones(t, T + t, dtype=x_t.dtype).tril(T)
-    weights = torch.exp(scores - scores.amax(-1, keepdim=True)) * visible
+    largest = scores.masked_fill(visible == 0, -1e30).amax(-1, keepdim=True)
+    weights = torch.exp((scores - largest).clamp(max=0)) * visible
     weights = weights / weights.sum(-1, keepdim=True)
     parts = (weights @ cache["v"]).unbind(1)
     return torch.cat(parts, -1) @ params["Wo"], cache
