@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from autograder.reader import HandedIn, read_folder
 
 from autograder import reader
+from autograder.reader import HandedIn, read_folder
 
 NAME = "tiny.ipynb"
 

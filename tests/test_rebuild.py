@@ -8,12 +8,12 @@ from typing import Any
 
 import nbformat
 import pytest
-from autograder.config import assignments
-from autograder.reader import HandedIn, StudentCell, read_file
-from autograder.rebuild import MAX_CELL_CHARS, MAX_OWN_CELLS, rebuild
 from nbformat import NotebookNode
 
 from autograder import build
+from autograder.config import assignments
+from autograder.reader import HandedIn, StudentCell, read_file
+from autograder.rebuild import MAX_CELL_CHARS, MAX_OWN_CELLS, rebuild
 
 TINY = Path(__file__).parent / "fixtures" / "tiny"
 

@@ -22,7 +22,6 @@ from autograder.doctor import require_sandbox
 from autograder.grade import GRADED
 from autograder.results import Incident
 
-
 MANY = 4
 
 
