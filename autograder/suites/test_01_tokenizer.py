@@ -15,6 +15,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import pairwise, product
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
@@ -187,7 +188,8 @@ def tie_free_texts(draw: Draw, steps: int, letters: str = "abcd") -> list[str]:
         ]
         bag = draw.shuffled([word for word in words for _ in range(draw.integer(1, 40))])
         third = len(bag) // 3
-        texts = [" ".join(bag[:third]), " ".join(bag[third:-third]), " ".join(bag[-third:])]
+        parts = (bag[:third], bag[third:-third], bag[-third:])
+        texts = [", ".join(part) for part in parts]
         if counts_decide(pieces_of(texts), steps):
             return texts
 
@@ -203,7 +205,7 @@ def mixed_text(draw: Draw, fragments: list[str], count: int) -> str:
 @exercise("pre_tokenize", weight=1)
 def test_no_character_is_lost(student: Student, draw: Draw):
     """A text with words, signs, line ends and runs of white space, and an empty one."""
-    fragments = ["  ", "\n\n", "\t", " -- ", "'tis", " 12.5%", " \u00a0", "🐇", "_", " \n"]
+    fragments = ["  ", "\n\n", "\tso", " -- ", "'tis", " 12.5%", " \u00a0", "🐇", "_", " \n"]
     text = " \n" + mixed_text(draw, fragments, 8) + "\n "
     got = student.pre_tokenize(text)
     expect(got).true(
@@ -391,16 +393,24 @@ def test_words_too_short_for_a_pair_and_ids_just_written(student: Student, draw:
 # train_bpe --------------------------------------------------------------------------------
 
 
+def training(student: Student, *args: Any, **kwargs: Any) -> tuple[dict, list]:
+    """The student's (vocab, merges), once it is certain that they are a dict and a list."""
+    got = student.train_bpe(*args, **kwargs)
+    fits = isinstance(got, tuple | list) and len(got) == 2
+    expect(got).true(
+        fits and isinstance(got[0], dict) and isinstance(got[1], tuple | list),
+        "Return two things: (vocab, merges), a dict and a list.",
+    )
+    return got[0], got[1]
+
+
 @exercise("train_bpe", weight=6)
 def test_merges_of_a_corpus_without_ties(student: Student, draw: Draw):
     """Three texts in which the counts alone decide every merge."""
     steps = 8
     texts = tie_free_texts(draw, steps)
     _, want = library_training(texts, 256 + steps)
-    got = student.train_bpe(texts, 256 + steps)
-    expect(got).true(
-        isinstance(got, tuple | list) and len(got) == 2, "Return two things: (vocab, merges)."
-    )
+    got = training(student, texts, 256 + steps)
     pieces = pieces_of(texts)
     crossing = " ".join(texts)
     expect(got[1]).equals(
@@ -434,7 +444,7 @@ def test_ties_go_to_the_smallest_pair_of_ids(student: Student, draw: Draw):
         text = " ".join(draw.shuffled(words * 2))
         _, want = library_training([text], 264)
         pieces = library_pieces(text)
-        expect(student.train_bpe([text], 264)[1]).equals(
+        expect(training(student, [text], 264)[1]).equals(
             want,
             "Among equally frequent pairs take the smallest (id_a, id_b), compared as tuples; ids "
             "follow BYTE_TO_ID, where the space is 220.",
@@ -451,9 +461,9 @@ def test_the_vocabulary_spells_every_id(student: Student, draw: Draw):
     steps = 6
     texts = tie_free_texts(draw, steps, letters="éЖcd")
     want, _ = library_training(texts, 256 + steps)
-    vocab = student.train_bpe(texts, 256 + steps)[0]
+    vocab = training(student, texts, 256 + steps)[0]
     expect(vocab).true(
-        isinstance(vocab, dict) and all(isinstance(data, bytes) for data in vocab.values()),
+        all(isinstance(data, bytes) for data in vocab.values()),
         "vocab is a dict from ids to bytes, not to str.",
     )
     expect({i: vocab.get(i) for i in range(256)}).equals(
@@ -468,10 +478,9 @@ def test_the_vocabulary_spells_every_id(student: Student, draw: Draw):
 def test_no_merge_crosses_the_border_of_a_pre_token_or_a_text(student: Student, draw: Draw):
     """Signs that always follow a word, and texts that always end and begin alike."""
     a, b = draw.sample("abcdef", 2)
-    texts = [f"{a}{b}!", f"{a}{b}!", f"{a}{b}{b}!"]
-    got = student.train_bpe(texts, 300)[1]
+    texts = [f"{a}{b}!", f"{a}{b}", f"{a}{b}", f"{a}{b}{b}"]
     first = (_ID[ord(a)], _ID[ord(b)])
-    expect(got).equals(
+    expect(training(student, texts, 300)[1]).equals(
         [first, (256, first[1])],
         "No pair crosses the border of a pre-token, and the end of one text and the start "
         "of the next are not neighbours.",
@@ -488,7 +497,7 @@ def test_training_stops_below_the_minimum_frequency(student: Student, draw: Draw
     merges = [(_ID[ord(word[0])], _ID[ord(word[1])]) for word in words]
     for threshold in (5, 4, 3, 2, 1):
         keep = sum(n >= threshold for n in frequencies)
-        expect(student.train_bpe(texts, 300, threshold)[1]).equals(
+        expect(training(student, texts, 300, threshold)[1]).equals(
             merges[:keep],
             "Stop when the best count is less than max(1, min_frequency).",
             mistakes={
@@ -498,7 +507,7 @@ def test_training_stops_below_the_minimum_frequency(student: Student, draw: Draw
                 ],
             },
         )
-    expect(student.train_bpe(texts, 300, min_frequency=0)[1]).equals(
+    expect(training(student, texts, 300, min_frequency=0)[1]).equals(
         merges, "With min_frequency=0, pairs are merged as long as they occur at all."
     )
 
@@ -508,17 +517,17 @@ def test_training_stops_at_the_vocabulary_size_or_without_pairs(student: Student
     """A vocabulary that is full, one that never fills, one of bytes only, and no text."""
     texts = tie_free_texts(draw, 3)
     for size, steps in ((256, 0), (100, 0), (257, 1), (259, 3)):
-        vocab, merges = student.train_bpe(texts, size)
+        vocab, merges = training(student, texts, size)
         expect((len(vocab), len(merges))).equals(
             (256 + steps, steps),
             "vocab_size counts the 256 bytes: len(vocab) == 256 + len(merges), at most vocab_size, "
-            "and no merge at 256 or below.",
+            "and no merge at 256 or below. Each call starts from its own copy of BYTE_VOCAB.",
         )
     a, b = draw.sample("abcdef", 2)
-    expect(student.train_bpe([a + b, a], 999)[1]).equals(
+    expect(training(student, [a + b, a], 999)[1]).equals(
         [(_ID[ord(a)], _ID[ord(b)])], "Stop when no pair is left, however large vocab_size is."
     )
-    expect(student.train_bpe([], 300)[1]).equals([], "Without text there is nothing to merge.")
+    expect(training(student, [], 300)[1]).equals([], "Without text there is nothing to merge.")
 
 
 # encode -----------------------------------------------------------------------------------
@@ -585,23 +594,24 @@ def test_the_pair_learnt_first_is_merged_first(student: Student, draw: Draw):
     # In both alphabetical orders, so that no order of the ids can stand in for the ranks.
     for a, b, c, d in (letters, letters[::-1]):
         i, j, k, m = (_ID[ord(letter)] for letter in (a, b, c, d))
-        merges = [(j, k), (i, j), (257, k), (k, m), (259, m)]
+        merges = [(j, k), (i, j), (257, k), (k, m), (j, 259), (259, m)]
         words = {
-            # bc is learnt first, so abc (from ab and c) is never reached.
+            # bc is learnt first, so bcd (from b and cd) and abc (from ab and c) are never reached.
+            b + c + d + d: [256, m, m],
             a + b + c + d: [i, 256, m],
             a + b + b + c + d: [257, 256, m],
             # ab occurs three times, yet bc was learnt before it.
             a + b + c + a + b + c + a + b: [i, 256, i, 256, 257],
             c + d + b + c + d + d: [259, 256, m, m],
-            a + b + c + d + d + c + d + d: [i, 256, m, m, 260],
+            a + b + c + d + d + c + d + d: [i, 256, m, m, 261],
         }
         for word, want in words.items():
             expect(student.encode(word, merges)).equals(
                 want,
                 "Of the pairs present, merge the one with the lowest rank: the one learnt first.",
                 mistakes={
-                    "You took the longest entry from the left.": longest_match(word, merges),
                     "You merged from the left as soon as you could.": merge_as_you_go(word, merges),
+                    "You took the longest entry from the left.": longest_match(word, merges),
                     "You merged the pair learnt last first.": last_learnt_first(word, merges),
                 },
             )
@@ -634,9 +644,13 @@ def test_bytes_without_merges_and_beyond_ascii(student: Student, draw: Draw):
         },
     )
     first, second = (_ID[byte] for byte in "é".encode())
-    expect(student.encode("éé", [(first, second), (256, 256)])).equals(
-        [257], "Merges work on bytes, so they can put a character of several bytes together."
-    )
+    pair = (first, second)
+    for merges, want in (([], [*pair, *pair]), ([pair], [256, 256]), ([pair, (256, 256)], [257])):
+        expect(student.encode("éé", merges)).equals(
+            want,
+            "Merges work on bytes, so they can put a character of several bytes together; the ids "
+            "depend on the merges of this call only.",
+        )
     expect(student.encode("", [(64, 65)])).equals([], "An empty text has no ids: return [].")
 
 
@@ -805,8 +819,8 @@ def test_large_logits_neither_overflow_nor_underflow(student: Student, draw: Dra
 @exercise("token_logps", weight=1)
 def test_ignored_targets_give_zero_whatever_their_logits(student: Student, draw: Draw):
     """Ignored positions at both ends of ragged rows, some with logits that are NaN."""
-    logits = draw.normal(3, 5, 4)
-    targets = draw.integers(0, 4, 3, 5)
+    logits = draw.normal(3, 5, 7)
+    targets = draw.integers(0, 7, 3, 5)
     targets[0, :2] = -100
     targets[1, 3:] = -100
     targets[2, 0] = targets[2, 4] = -100
@@ -818,7 +832,7 @@ def test_ignored_targets_give_zero_whatever_their_logits(student: Student, draw:
             "You counted ignored positions, with some other id as their target.": (
                 reference_logps(logits, targets.clamp(min=0))
             ),
-            "You used -100 as an index from the end.": reference_logps(logits, targets % 4),
+            "You used -100 as an index from the end.": reference_logps(logits, targets % 7),
         },
     )
     broken = logits.clone()
@@ -1087,7 +1101,7 @@ def test_the_sequences_are_exactly_the_complete_ones(student: Student, draw: Dra
                     word[:-1] if eos in word else word for word in words
                 },
                 "You kept prefixes that are not complete.": set(words)
-                | {word[:t] for word in words for t in range(len(word))},
+                | {word[:t] for word in words for t in range(1, len(word))},
             },
         )
 
@@ -1129,8 +1143,10 @@ def test_the_whole_adds_up_and_starts_like_the_model(student: Student, draw: Dra
         table, step_fn = tiny_model(draw, 3, t_max)
         got = student.exhaustive_distribution(step_fn, 3, t_max, 2)
         expect(got).true(
-            isinstance(got, dict) and all(isinstance(word, tuple) and word for word in got),
-            "Return a dict whose keys are tuples of ints, none of them empty.",
+            isinstance(got, dict)
+            and all(isinstance(word, tuple) and word for word in got)
+            and all(isinstance(p, float) for p in got.values()),
+            "Return a dict from tuples of ints, none of them empty, to floats.",
         )
         first = [math.fsum(p for word, p in got.items() if word[0] == v) for v in range(3)]
         expect(first).close(
@@ -1146,8 +1162,8 @@ def test_the_whole_adds_up_and_starts_like_the_model(student: Student, draw: Dra
 @exercise("perplexity", weight=2)
 def test_perplexity_is_the_exponential_of_the_mean_nll(student: Student, draw: Draw):
     """Uniform models, whose perplexity is the size of their vocabulary, and any other."""
-    cases = [(n * math.log(v), n) for v in (2, 17, 50_257) for n in (1, draw.integer(5, 5000))]
-    cases += [(float(draw.uniform(10.0, 90.0)), draw.integer(20, 60))]
+    cases = [(float(draw.uniform(30.0, 90.0)), draw.integer(20, 60))]
+    cases += [(n * math.log(v), n) for v in (2, 17, 50_257) for n in (1, draw.integer(5, 5000))]
     for nll, n in cases:
         mistakes = {
             "You raised 2 to a power in nats: natural logarithms need exp.": 2 ** (nll / n),

@@ -130,7 +130,8 @@ print(ALICE_TRAIN[:282])
 # If merges could join anything, BPE would soon learn tokens such as `dog.`, `dog!` and `dog?`, or
 # whole frequent phrases. So the text is first cut into **pre-tokens**, roughly words, and no merge
 # ever crosses a cut. GPT-2 cuts with one regular expression. At each position it tries six rules
-# *in this order* and takes the first that matches; within a rule it takes as much as it can.
+# *in this order* and takes the first that matches; within a rule it takes as much as the rule
+# allows.
 #
 # | rule | takes | examples (`␣` is a space) |
 # | --- | --- | --- |
@@ -222,8 +223,8 @@ check.pre_tokenize(pre_tokenize)
 #
 # Step 3: a tie. The slides say "the most frequent pair" and stop there; the lecture's rule has to
 # be completed, or two correct programs learn different vocabularies. This course does what the
-# `tokenizers` library does: **a tie goes to the smallest pair of ids**, compared as tuples. (35,
-# 78) is `D o`; pairs that begin with the space, id 220, lose against letters.
+# `tokenizers` library does: **a tie goes to the smallest pair of ids**, compared as tuples.
+# `(35, 78)` is `D o`; pairs that begin with the space, id 220, lose against letters.
 #
 # ### Exercise: `count_pairs` (2 points, 8 minutes, difficulty *)
 #
@@ -566,7 +567,7 @@ predict(
 
 # %% [markdown]
 # *Figure: two falling curves, tokens per word against vocabulary size from 256 to 1000 on a
-# logarithmic axis. Both start near 5.4; the curve of the training chapters falls to 1.8, that of
+# logarithmic axis. Both start near 5.5; the curve of the training chapters falls to 1.8, that of
 # the held-out chapter to 2.2, and the gap between them widens.*
 
 # %% tags=["show"]
@@ -661,10 +662,12 @@ check.token_logps(token_logps)
 # a decision of the model and has a probability.
 #
 # GPT-2 and many others have no padding token, so people pad with the EOS id. Then padding and the
-# true EOS look the same, and masking every EOS teaches the model that it never needs to stop. The
-# rule that keeps both apart: **the first EOS after the prompt is real, what follows is padding.** A
-# worked example with EOS = pad = 0 and prompts of 2 and 3 tokens (the second begins with 0, used as
-# a start-of-text token, as GPT-2 does):
+# true EOS look the same, and a model trained with every EOS masked never learns to stop. The rule
+# that keeps both apart: **the first EOS after the prompt is real, what follows is padding.** (With
+# a padding token of its own, one would simply mask that token.)
+#
+# A worked example with EOS = pad = 0 and prompts of 2 and 3 tokens (the second begins with 0, used
+# as a start-of-text token, as GPT-2 does):
 #
 # | | position | 0 | 1 | 2 | 3 | 4 | 5 |
 # | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -809,7 +812,7 @@ def exhaustive_distribution(
 
     Args:
         step_fn: prefix (a tuple of ints, shorter than T_max, without eos) -> the
-            probabilities of the next token, a list of V floats that sum to 1.
+            probabilities of the next token, a list of V positive floats that sum to 1.
         V: vocabulary size; tokens are 0..V-1.
         T_max: largest number of tokens, at least 1.
         eos: the token that ends a sequence, in 0..V-1.
@@ -962,8 +965,8 @@ check.corpus_perplexity(corpus_perplexity)
 # %% [markdown]
 # Now a language model for Alice, small enough to train by counting. A **bigram model** predicts the
 # next token from the present one. Counts alone would give most pairs probability 0, so the count of
-# the pair $(u, v)$ is mixed with the frequency of $v$ (a Dirichlet prior worth 30 tokens; MacKay
-# and Peto, 1995):
+# the pair $(u, v)$ is mixed with the frequency $p(v)$, itself smoothed a little so that none is 0 (a
+# Dirichlet prior worth 30 tokens; MacKay and Peto, 1995):
 #
 # $$\pi(v \mid u) = \frac{c(u, v) + 30 \, p(v)}{c(u) + 30} .$$
 #
@@ -1079,7 +1082,7 @@ plt.show()
 # 1. Total code length in bits is $T \log_2 \text{PPL}$. A:
 #    $5000 \cdot \log_2 40 = 5000 \cdot 5.322 = 26{,}610$ bits, $26{,}610 / 12{,}000 = 2.22$ bits
 #    per byte. B: $3000 \cdot \log_2 300 = 3000 \cdot 8.229 = 24{,}686$ bits, 2.06 bits per byte. B
-#    needs fewer bits, so B gives the text the higher probability, by a factor of about $2^{1924}$.
+#    needs fewer bits, so B gives the text the higher probability, by a factor of about $2^{1923}$.
 # 2. Perplexity is normalised by the number of tokens, and that number depends on the tokenizer.
 #    Each token of B covers 4 bytes on average, each of A only 2.4; predicting a longer piece is
 #    harder, so the uncertainty per token is larger, but there are fewer tokens to be uncertain

@@ -232,10 +232,10 @@ def encode(fn):
         mistakes={"forget to pre-tokenise": [256, 0]},
     )
     equal(
-        fn("abab!abc", [(_B, _C), (_A, _B)]),
-        [257, 257, 0, _A, 256],
-        "encode('abab!abc', ...) with bc learnt before ab",
-        mistakes={"count pairs in this text instead of going by rank": [257, 257, 0, 257, _C]},
+        fn("abcab", [(_B, _C), (_A, _B)]),
+        [_A, 256, 257],
+        "encode('abcab', ...) with bc learnt before ab",
+        mistakes={"count pairs in this text instead of going by rank": [257, _C, 257]},
     )
     equal(
         fn("é", []),

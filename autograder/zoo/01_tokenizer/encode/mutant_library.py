@@ -7,7 +7,7 @@ message: tokenizers
 def encode(text, merges):
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    name = {i: pre_tokenizers.ByteLevel().pre_tokenize_str(bytes([b]).decode("latin-1"))[0][0] for b, i in BYTE_TO_ID.items()}
+    name = dict(enumerate(sorted(pre_tokenizers.ByteLevel.alphabet())))
     for k, (a, b) in enumerate(merges):
         name[256 + k] = name[a] + name[b]
     model = models.BPE({n: i for i, n in name.items()}, [(name[a], name[b]) for a, b in merges])

@@ -1,6 +1,6 @@
 """Never merges a pair that occurs once.
 
-message: as long as they occur at all
+message: less than max(1, min_frequency)
 """
 
 
