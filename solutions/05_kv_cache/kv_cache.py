@@ -554,11 +554,11 @@ def with_prompt(P, total):
     return without, cached
 
 
-print("prompt  passes  entries without     with  factor")
+print("prompt  passes  entries without       with  factor")
 for P in (1, 256, 512, 900, 1000, 1024):
     without, cached = with_prompt(P, 1024)
     passes = 1024 - P + 1
-    print(f"{P:6}{passes:8}{without:17,}{cached:9,}{without / cached:8.1f}")
+    print(f"{P:6}{passes:8}{without:17,}{cached:11,}{without / cached:8.1f}")
 
 # %% [markdown]
 # The factor never exceeds the number of passes, one per generated token: with a long prompt and a
