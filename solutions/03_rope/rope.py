@@ -567,11 +567,13 @@ angles = rope_angles(6, 8)
 q, k = torch.randn(2, 6, 8, dtype=torch.float64, generator=generator)
 interleaved = apply_rope(q, angles) @ apply_rope(k, angles).T
 half = apply_rope_half(q, angles) @ apply_rope_half(k, angles).T
-print("same vectors, other layout: scores differ by", (interleaved - half).abs().max())
+difference = (interleaved - half).abs().max()
+print(f"same vectors, other layout: scores differ by up to {difference:.1e}")
 
 to_half = torch.tensor([0, 2, 4, 6, 1, 3, 5, 7])  # first coordinates, then second
 half = apply_rope_half(q[:, to_half], angles) @ apply_rope_half(k[:, to_half], angles).T
-print("columns reordered first:    scores differ by", (interleaved - half).abs().max())
+difference = (interleaved - half).abs().max()
+print(f"columns reordered first:    scores differ by up to {difference:.1e}")
 
 # %% [markdown]
 # A model does not have to reorder its queries and keys at run time. A column of $q$ is a **row** of
@@ -720,7 +722,7 @@ with torch.no_grad():
     stretched = llama(input_ids, position_ids=positions[None] * 2).logits
 for label, other in [("shifted by 1000", shifted), ("doubled", stretched)]:
     difference = (other - logits).abs().max()
-    print(f"positions {label:>15}: logits differ by at most {difference:.1e}")
+    print(f"positions {label:<15}: logits differ by at most {difference:.1e}")
 
 # %% [markdown]
 # The whole model, not only one score, sees offsets and nothing else (again up to float32 angles).
