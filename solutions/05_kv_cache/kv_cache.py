@@ -260,7 +260,7 @@ for row in weights[0, 0].tolist():
     print("   ", row)
 
 # %% [markdown]
-# ### Exercise: `cached_attention_step` (2 points, 25 minutes, **)
+# ### Exercise: `cached_attention_step` (2 points, 20 minutes, **)
 #
 # Write causal multi-head attention for the new tokens `x_t`, with everything older taken from the
 # cache. Row convention: `x @ W`; head $h$ owns the columns $hd, \dots, hd + d - 1$ of `Wq`, `Wk`
@@ -509,7 +509,7 @@ check.speedup_factor(speedup_factor)
 # **In words, left:** score entries in total against the number of generated tokens, both axes
 # logarithmic: the two lines without a cache climb with slope 3, the line with the cache with
 # slope 2. **Right:** the three factors and, dashed, the factor $T$ itself: all grow in proportion
-# to $T$, none equals it.
+# to $T$, and for $T > 1$ none equals it.
 
 # %% tags=["show"]
 lengths = [2**n for n in range(1, 12)]
@@ -564,17 +564,15 @@ for P in (1, 256, 512, 900, 1000, 1024):
 # The factor never exceeds the number of passes, one per generated token: with a long prompt and a
 # short reply it is close to the length of the *reply*, whatever the length of the text.
 #
-# Two more things the counts do not show. **Memory traffic:** a cached step does little
-# arithmetic, but it reads all weights and the whole cache, so decoding is limited by memory
-# bandwidth rather than by arithmetic, and time shrinks by less than the counts. **Training:**
-# with teacher forcing all positions are known, and one pass computes each query, key and value
-# once. Nothing is repeated, so there is nothing to cache.
+# One more thing the counts do not show: **memory traffic.** A cached step does little arithmetic,
+# but it reads all weights and the whole cache, so decoding is limited by memory bandwidth rather
+# than by arithmetic, and time shrinks by less than the counts.
 
 # %% [markdown]
 # ### Written answer: what is "the factor L"? (4 points, 15 minutes)
 #
-# The slide on the KV cache gives one factor for the gain in attention: $L$, the largest sequence
-# length of your training. In six to ten sentences:
+# The slide on the KV cache gives one factor for the gain in attention: $L$, and explains it as the
+# largest length seen in training. In six to ten sentences:
 #
 # 1. Does training gain anything from a KV cache? Why, or why not?
 # 2. For which ratio, at which moment, is the factor exactly $L$? What is it for a whole
@@ -588,6 +586,7 @@ for P in (1, 256, 512, 900, 1000, 1024):
 # computes every query, key and value once, and the weights (hence all keys and values) change
 # after the update: there is nothing to reuse. The cache belongs to generation at inference time
 # (including the sampling phase of RL).
+#
 # (2) The factor is exactly $L$ for the score entries of the single step at length $L$ if without
 # a cache the full square is computed: $L^2$ entries against $L$. (It is also $L$ for the tokens
 # projected in that step, $L$ against 1; with causal halves it is $(L+1)/2$.) Earlier steps gain
@@ -595,10 +594,12 @@ for P in (1, 256, 512, 900, 1000, 1024):
 # $\sum t^2/\sum t = (2L+1)/3$ for full squares, $(L+2)/3$ for causal halves and $(L+1)/2$ for
 # projections. For $L = 1024$: 683, 342 and 512.5. So "of the order of $L$" is right, "$L$" is
 # not.
+#
 # (3) The length that counts is what is generated in this request. The context length of training
 # is only an upper limit. With a prompt of 900 and a reply of 100 the prefill costs the same in
 # both cases and there are only 100 passes, so the factor is at most about 100 (full squares:
 # 99.8), not 1000 and not the training length.
+#
 # (4) Prefill is not faster; the cache needs memory proportional to length, batch, layers and
 # key-value heads; each step must read cache and weights, so time falls by less than the counts.
 #
@@ -718,7 +719,7 @@ plt.show()
 # operating systems do: cut the memory into **blocks** of equal size (16 tokens by default), hand
 # them out on demand, and keep for every sequence a **block table** that lists its blocks in
 # order. The blocks of one sequence may lie anywhere. Attention follows the table; its result is
-# exactly the same.
+# the same up to rounding.
 #
 # **Convention.** A sequence of $n$ tokens holds exactly as many blocks of `bs` slots as it needs:
 # no block is taken before its first token arrives, so an empty sequence holds none. With
@@ -816,7 +817,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `BlockAllocator` (1 point, 30 minutes, **)
+# ### Exercise: `BlockAllocator` (1 point, 25 minutes, **)
 #
 # Write the four methods `allocate`, `fork`, `append` and `free`. The constructor, `take_block`
 # and the methods that only look are given; keep them, or change what is inside as long as they
@@ -970,16 +971,15 @@ paged_blocks(BlockAllocator)
 # %% [markdown]
 # ## 7. Where the slides need care
 #
-# - **"The factor is L, the largest length of your training."** Three slips in one line. The cache
-#   works at inference, not in training. The factor refers to attention scores and to the last
-#   step; for a whole generation it is what your `speedup_factor` returns, and projections gain
-#   differently from scores. And the length is that of the reply, not what the model was trained
-#   for. "Of the order of the number of generated tokens" would be right.
-# - **What the slide does not say:** the prefill gains nothing, and the cache costs memory that
-#   grows with every token (section 5).
-# - **"All these methods except speculative decoding sample from a different policy."** The list
-#   includes vLLM, and that is not so: paging is memory management, the policy is the same up to
-#   rounding. (Temperature, top-p and greedy do change it.)
+# - **The factor of the KV cache is given as L, a length of training.** As it stands this is not
+#   right: the factor is no constant, it depends on what is counted and over which steps, and it is
+#   a property of a generation, not of a model's training. "Of the order of the number of generated
+#   tokens" would be safe. What is left of L is the subject of your written answer.
+# - **The price is not mentioned:** the prefill gains nothing, and the cache takes memory that grows
+#   with every token (section 5).
+# - **vLLM is counted among the methods that sample from another policy.** It does not: paging is
+#   memory management, and the policy stays the same up to rounding. (A temperature other than 1,
+#   top-p below 1 and greedy decoding do change it.)
 # - The technique of the vLLM paper is called *PagedAttention*.
 #
 # ## 8. What you have learnt
