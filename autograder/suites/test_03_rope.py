@@ -13,10 +13,11 @@ import math
 from unittest import mock
 
 import torch
-from autograder.suite import Draw, Student, exercise, expect
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama import modeling_llama
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding, apply_rotary_pos_emb
+
+from autograder.suite import Draw, Student, exercise, expect
 
 FORBIDDEN = {
     "sinusoidal_pe": ["transformers"],
