@@ -7,7 +7,9 @@ the development key.
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import shutil
 import sys
 import time
@@ -29,6 +31,7 @@ from autograder.course import Course, open_course
 
 ASSIGNMENT = "01_tokenizer"
 IN_TIME, LATE = "2026-09-20 18:30:00 UTC", "2026-09-23 07:12:00 UTC"
+MARKER = re.compile(r"(?m)^ *### (?:BEGIN|END) SOLUTION\n?")
 WRITTEN = "A lower perplexity per token only compares models that share one tokenizer."
 
 
@@ -80,7 +83,7 @@ def {name}(*args, **kwargs):
 
 def people(assignment: Assignment) -> list[Person]:
     """The class, with the answers that make each of them a case of its own."""
-    zoo = {f"{each.exercise}/{each.name}": each.source for each in check.load_zoo(assignment)}
+    zoo = {f"{each.exercise}/{each.name}": _body(each) for each in check.load_zoo(assignment)}
     reference = _reference(assignment)
     names = list(reference)
     second_half = names[names.index("token_logps") :]
@@ -101,11 +104,18 @@ def people(assignment: Assignment) -> list[Person]:
     ]
 
 
+def _body(answer: check.Answer) -> str:
+    """An answer of the zoo without the docstring that says what is wrong with it."""
+    first, *rest = ast.parse(answer.source).body
+    lines = answer.source.splitlines()
+    return "\n".join(lines[rest[0].lineno - 1 :] if isinstance(first, ast.Expr) else lines)
+
+
 @cache
 def _reference(assignment: Assignment) -> dict[str, str]:
-    """The reference's solution cells, by exercise."""
+    """The reference's solution cells, by exercise, as a student would write them."""
     return {
-        cells.grade_id(cell) or "": cell.source
+        cells.grade_id(cell) or "": MARKER.sub("", cell.source)
         for cell in build.read_source(assignment).cells
         if cells.is_solution(cell) and not cells.is_written(cell)
     }
@@ -162,19 +172,13 @@ def make_class(root: Path) -> tuple[Course, Assignment, list[Person]]:
 
 
 def run(root: Path, tell: Callable[[str], None]) -> dict[str, Row]:
-    """Build the course, grade the class; rows by the student's name."""
-    for assignment in assignments():
-        if assignment.solution.is_file():
-            tell(f"building {assignment.name}")
-            build.write(assignment)
-    tell("making a class of twelve")
+    """Make the class and grade it; rows by the student's name."""
+    tell("twelve students hand in")
     course, assignment, group = make_class(root)
     ids = [person.id for person in group]
     rows = grade_class(course, assignment, ids, progress=lambda who: tell(f"grading {who}"))
-    return {
-        f"{person.first} {person.last}": replace(row, student=f"{person.first} {person.last}")
-        for person, row in zip(group, rows, strict=True)
-    }
+    names = [f"{person.first} {person.last}" for person in group]
+    return {name: replace(row, student=name) for name, row in zip(names, rows, strict=True)}
 
 
 def main() -> int:
@@ -183,6 +187,10 @@ def main() -> int:
     started = time.monotonic()
     try:
         with console.status("demo") as status:
+            for assignment in assignments():
+                if assignment.solution.is_file():
+                    status.update(f"building {assignment.name}")
+                    build.write(assignment)
             rows = run(root, lambda text: status.update(escape(text)))
     except CourseError as error:
         console.print(f"[bold red]demo:[/] {escape(str(error))}", highlight=False)

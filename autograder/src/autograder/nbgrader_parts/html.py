@@ -33,6 +33,7 @@ MATH_COMMANDS = re.compile(
 def safe_markdown2html(source: str) -> str:
     """Markdown as HTML without scripts, images, styles and links to anything but pages."""
     html = PILCROW.sub("", clean_html(markdown2html(source)))
+    html = html.replace("<table>", '<table class="table table-condensed">')
     return MATH_COMMANDS.sub(r"\1", html)
 
 
@@ -69,7 +70,8 @@ def score_table(result: ExerciseResult, status: str) -> str:
 
 
 def _mark(outcome: str) -> str:
-    return "\N{CHECK MARK} passed" if outcome == "passed" else "\N{BALLOT X} failed"
+    """With a space that does not break."""
+    return "\N{CHECK MARK}\xa0passed" if outcome == "passed" else "\N{BALLOT X}\xa0failed"
 
 
 def _words(name: str) -> str:
