@@ -250,13 +250,25 @@ def test_contractions_are_cut_in_lower_case_only(student: Student, draw: Draw):
 
 @exercise("pre_tokenize", weight=1)
 def test_letters_and_numbers_are_those_of_unicode(student: Student, draw: Draw):
-    """Accents, other scripts, superscripts, fractions, underscores and emoji."""
-    fragments = [" x²!", " 12½", "snake_case", " été", " Жук7", " 兎は", " ٣٤", "Ⅷ)", " ß_", "🐇🐇"]
+    """Accents (also combining ones), other scripts, superscripts, fractions, `_`, emoji."""
+    fragments = [
+        " x²!",
+        " 12½",
+        "snake_case",
+        " été",
+        " Жук7",
+        " 兎は",
+        " ٣٤",
+        "Ⅷ)",
+        " ß_",
+        "🐇🐇",
+        " cafe\u0301s",
+    ]
     text = mixed_text(draw, fragments, 4)
     expect(student.pre_tokenize(text)).equals(
         library_pieces(text),
         r"Letters are \p{L} and numbers \p{N} of the package regex (so ² and ½ are numbers); the "
-        r"underscore is neither. \w and \d of re, and a-z and 0-9, are other sets.",
+        r"underscore and combining marks are neither. \w and \d, a-z and 0-9 are other sets.",
     )
 
 
@@ -469,8 +481,13 @@ def test_the_vocabulary_spells_every_id(student: Student, draw: Draw):
     expect({i: vocab.get(i) for i in range(256)}).equals(
         _BYTE_VOCAB, "The ids 0 to 255 are the bytes in the order of BYTE_VOCAB, all of them."
     )
-    expect(vocab).equals(
-        want, "Entry 256 + k is the bytes of the left part of merges[k], then of the right part."
+    message = "Entry 256 + k is the bytes of the left part of merges[k], then of the right part."
+    expect(vocab).equals(want, message)
+    # Two characters that share two of their three bytes: the first merge is not a character.
+    shared = draw.shuffled(["兎"] * draw.integer(6, 9) + ["先"] * draw.integer(2, 5))
+    expect(training(student, shared, 259)[0]).equals(
+        library_training(shared, 259)[0],
+        message + " It need not be valid UTF-8.",
     )
 
 

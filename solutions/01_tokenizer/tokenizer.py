@@ -147,9 +147,9 @@ print(ALICE_TRAIN[:282])
 # the whole run.
 #
 # The cuts lose nothing: **the pieces, concatenated, are the text**. "Letter" and "number" are
-# Unicode's categories: `é`, `兎` and `ß` are letters, `²` and `½` are numbers, and `_` is neither.
-# Python's own `re` cannot say this (its `\w` takes letters, digits and `_` together); the package
-# `regex` can.
+# Unicode's categories: `é`, `兎` and `ß` are letters, `²` and `½` are numbers; `_` is neither, nor
+# are the combining marks with which some texts write their accents. Python's own `re` cannot say
+# this (its `\w` takes letters, digits and `_` together); the package `regex` can.
 #
 # | in `regex` | matches |
 # | --- | --- |
