@@ -261,6 +261,22 @@ def test_our_own_fault_means_review_by_hand(graded: Class, inside, monkeypatch) 
     assert graded.course.autograded(NAME, "missing").is_dir()
 
 
+def test_an_exercise_that_was_not_in_the_notebook_is_for_a_person(
+    graded: Class, inside: NbGraderAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = graded.release()
+    older.cells = [cell for cell in older.cells if cell.id not in ("Counter", "test_Counter")]
+    monkeypatch.setattr(grade.Releases, "find", lambda self, release: (older, ()))
+    assert inside.autograde(NAME, "points", force=True)["success"]
+    assert graded.grades("points") == {**FULL, "test_Counter": (None, True)}
+
+
+def test_without_our_execute_step_nobody_has_points(graded: Class, inside: NbGraderAPI) -> None:
+    inside.config.SandboxExecute.enabled = False
+    assert inside.autograde(NAME, "renamed", force=True)["success"]
+    assert set(graded.grades("renamed").values()) == {(None, True)}
+
+
 def test_without_a_sandbox_nothing_is_graded(graded: Class) -> None:
     group = graded
     env = {**os.environ, "PATH": "/nowhere", "COURSE_DIR": str(group.course.root)}
