@@ -427,8 +427,10 @@ def pg_loss(
             raise ValueError("leave-one-out needs at least two completions")
         others = (regularised.sum(1, keepdim=True) - regularised) / (K - 1)
         advantages = regularised - others
+    elif isinstance(baseline, torch.Tensor):
+        advantages = regularised - baseline.detach()
     else:
-        advantages = regularised - torch.as_tensor(baseline).detach()
+        advantages = regularised - baseline
     return -(advantages * logps).mean()
     ### END SOLUTION
 

@@ -1,0 +1,10 @@
+"""Averages over the tokens.
+
+message: averaged over the tokens
+"""
+
+def completion_logps(model, input_ids, attention_mask, completion_mask):
+    logits = model(input_ids=input_ids, attention_mask=attention_mask).logits[:, :-1]
+    logps = logits.log_softmax(-1).gather(-1, input_ids[:, 1:, None]).squeeze(-1)
+    mask = completion_mask[:, 1:]
+    return logps.masked_fill(mask == 0, 0.0).sum(-1) / mask.sum(-1).clamp(min=1)

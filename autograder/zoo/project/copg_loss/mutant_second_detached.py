@@ -1,0 +1,9 @@
+"""Pushes only the first completion.
+
+message: plus in the second
+"""
+
+def copg_loss(logps, logps2, ref_logps, ref_logps2, rewards, rewards2, beta):
+    dh = (logps - ref_logps.detach()) - (logps2 - ref_logps2).detach()
+    dR = rewards - rewards2
+    return -((dR - beta / 2 * dh) * dh).mean()

@@ -1,0 +1,8 @@
+"""Returns float64.
+
+message: Keep the dtype
+"""
+
+def dpo_loss(chosen_logps, rejected_logps, ref_chosen_logps, ref_rejected_logps, beta):
+    m = (chosen_logps - ref_chosen_logps.detach()) - (rejected_logps - ref_rejected_logps.detach())
+    return F.softplus(-beta * m.double()).mean()

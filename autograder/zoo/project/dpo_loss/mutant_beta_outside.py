@@ -1,0 +1,8 @@
+"""Multiplies the loss by beta.
+
+message: multiplies the loss
+"""
+
+def dpo_loss(chosen_logps, rejected_logps, ref_chosen_logps, ref_rejected_logps, beta):
+    m = (chosen_logps - ref_chosen_logps.detach()) - (rejected_logps - ref_rejected_logps.detach())
+    return beta * F.softplus(-m).mean()

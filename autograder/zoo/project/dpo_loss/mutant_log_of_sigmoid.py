@@ -1,0 +1,8 @@
+"""Overflows at large margins.
+
+message: stable form
+"""
+
+def dpo_loss(chosen_logps, rejected_logps, ref_chosen_logps, ref_rejected_logps, beta):
+    m = (chosen_logps - ref_chosen_logps.detach()) - (rejected_logps - ref_rejected_logps.detach())
+    return -torch.log(torch.sigmoid(beta * m)).mean()
