@@ -573,14 +573,13 @@ def own_loss(method, logps, refs, rewards, beta, baseline):
     if method == "pg":
         coefficient = (rewards - beta * h - (baseline or 0.0)).detach()
         return -(coefficient * logps).sum() / logps.numel()
-    sign = torch.where(rewards[:, 1] > rewards[:, 0], -1.0, 1.0)
-    dh = h[:, 0] - h[:, 1]
+    dh, second = h[:, 0] - h[:, 1], rewards[:, 1] > rewards[:, 0]
     if method == "copg":
         dR = rewards[:, 0] - rewards[:, 1]
         return (beta / 2 * dh**2 - dR * dh).mean()
     if method == "dpo":
-        return -torch.nn.functional.logsigmoid(beta * sign * dh).mean()
-    return -torch.where(sign > 0, logps[:, 0], logps[:, 1]).mean()
+        return -torch.nn.functional.logsigmoid(beta * torch.where(second, -dh, dh)).mean()
+    return -torch.where(second, logps[:, 1], logps[:, 0]).mean()
 
 
 def own_trajectory(here, pairs, method, beta, steps, batch_size, lr, seed, baseline=None, **wrong):
@@ -749,6 +748,7 @@ def test_dropout_stays_off(student: Student, draw: Draw):
     config = {
         "vocab_size": 5, "n_embd": 8, "n_layer": 1, "n_head": 2, "n_positions": 8,
         "resid_pdrop": 0.5, "embd_pdrop": 0.5, "attn_pdrop": 0.5,
+        "bos_token_id": 1, "eos_token_id": 1,
     }  # fmt: skip
     here = GPT2LMHeadModel(GPT2Config(**config)).double().eval()
     state = {

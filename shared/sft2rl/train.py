@@ -372,6 +372,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, help="file of offline pairs; sampled if missing")
     parser.add_argument("--model", default=str(REFERENCE), help="folder or name of the reference")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--no-evaluation", action="store_true", help="train only")
     parser.add_argument("--tensorboard", action="store_true", help="log to FOLDER/tensorboard")
     for name, default in asdict(Settings("sft")).items():
         if name != "method":
@@ -398,7 +399,7 @@ def _train_and_evaluate(
             load_prompts("train"), args["pairs"], log=log, rank=rank, world=world,
         )  # fmt: skip
         seconds = time.perf_counter() - start
-    if rank:
+    if rank or args["no_evaluation"]:
         return {}
     figures = evaluate(
         run.policy, reference, tokenizer, judge.rewards, functions, settings.judge_beta
