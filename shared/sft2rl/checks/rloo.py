@@ -77,6 +77,9 @@ def sequence_kl(fn: Callable) -> None:
         _t(2000.0).reshape(1),
         "logits 2000 apart (log of softmax would underflow)",
     )
+    leaf = far.clone().requires_grad_()
+    if not fn(leaf, far.flip(-1), torch.tensor([[True]])).requires_grad:
+        fail("The result must be differentiable in the logits: is there a detach or a no_grad?")
     passed("sequence_kl")
 
 
@@ -93,6 +96,8 @@ def regularized_reward(fn: Callable) -> None:
             "forget beta": _t(0.0, 4.0),
         },
     )
+    if not fn(R, logp.clone().requires_grad_(), ref_logp, 0.5).requires_grad:
+        fail("R_beta must stay differentiable in logp: nothing is detached here.")
     passed("regularized_reward")
 
 
@@ -203,25 +208,28 @@ def rloo_advantages(fn: Callable) -> None:
 
 
 def rloo_gradient(fn: Callable) -> None:
-    """The mean over all pairs of samples is the gradient of J."""
-    p, R = _t(0.2, 0.5, 0.3), _t(3.0, 1.0, -2.0)
-    theta, ref = p.log(), p  # the reference equals the policy: no KL, R_beta = R
+    """The mean over all pairs of samples, and a pair of equal samples."""
+    theta, R, ref = _t(0.0, 0.5, -0.5), _t(3.0, 1.0, -2.0), _t(0.5, 0.25, 0.25)
+    pi = theta.softmax(0)
     mean = torch.zeros(3, dtype=torch.float64)
     for i in range(3):
         for j in range(3):
-            mean = mean + p[i] * p[j] * fn(theta, torch.tensor([i, j]), R, ref, 0.5)
-    true = _t(0.5, 0.25, -0.75)
+            mean = mean + pi[i] * pi[j] * fn(theta, torch.tensor([i, j]), R, ref, 0.5)
+    true = _t(0.6957145630685825, -0.1680742089427664, -0.5276403541258161)
     close(
         mean,
         true,
-        "mean over all pairs, against the gradient of J",
+        "mean over all pairs, against the gradient of J of section 4",
         mistakes={
             "use the group mean as baseline": true / 2,
             "sum over the samples (forget 1/K)": 2 * true,
-            "divide by the standard deviation": _t(0.16, 0.05, -0.21),
+            "leave the KL out of the reward": pi * (R - pi @ R),
             "return a loss's gradient (downhill)": -true,
         },
     )
+    equal_samples = fn(theta, torch.tensor([1, 1, 1]), R, ref, 0.5)
+    if not equal_samples.abs().max() < 1e-12:
+        fail("Three equal samples have advantages 0, so the estimate is 0; yours is not.")
     passed("rloo_gradient")
 
 
@@ -261,6 +269,12 @@ def rloo_bias_without_replacement(fn: Callable) -> None:
             "subtract the mean from the gradient": -true / 2,
             "forget the 1/K": 2 * true,
         },
+    )
+    close(
+        fn(_t(0.2, 0.5, 0.3), A, 2),
+        _t(127 / 560, 11 / 56, -237 / 560),
+        "p = (.2, .5, .3), K = 2",
+        mistakes={"forget to divide by the mass that is left": torch.zeros(3, dtype=torch.float64)},
     )
     raises(ValueError, fn, p, A, 4, what="four different samples of three outcomes")
     passed("rloo_bias_without_replacement")
