@@ -74,7 +74,10 @@ def reward_model_loss(fn):
         torch.tensor(500.0, dtype=F64),
         "gaps of -1000 and 1000 (take the logarithm analytically: softplus)",
     )
-    slopes = torch.stack(_gradients(fn, chosen, rejected, wrt=(0, 1)))
+    slopes = _gradients(fn, chosen, rejected, wrt=(0, 1))
+    if any(slope is None for slope in slopes):
+        fail("The gradient must reach both the chosen and the rejected rewards.")
+    slopes = torch.stack(slopes)
     up = _t(0.2689414213699951, 0.9525741268224334, 0.5) / 3
     close(slopes, torch.stack([-up, up]), "gradients in the chosen and the rejected rewards")
     passed("reward_model_loss")
@@ -144,6 +147,10 @@ def sequence_reward(fn):
             if not torch.equal(counts, want):
                 mistakes["take position mask.sum() - 1, right for right padding only"] = counts
             close(got, want, f"{name}, mask of {dtype}", mistakes=mistakes)
+    mask = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 1]])
+    body, head = _gradients(lambda h, v: fn(h, mask, v).sum(), hidden, w, wrt=(0, 1))
+    if body is None or head is None:
+        fail("The gradient must reach the hidden states and the head: the body is trained too.")
     passed("sequence_reward")
 
 
@@ -361,11 +368,12 @@ def dpo_population_gradient(fn):
         "at pi*, deterministic labels",
         rtol=1e-9,
     )
-    got = fn(rewards / beta + 7, torch.sigmoid(gaps), mu, ref, beta)
+    ref = _t(0.2, 0.3, 0.5)
+    got = fn(ref.log() + rewards / beta, torch.sigmoid(gaps), mu, ref, beta)
     if not (isinstance(got, torch.Tensor) and float(got.abs().max()) < 1e-12):
         fail(
-            f"At pi*, Bradley-Terry labels: the gradient should vanish, received {got}. Compare "
-            "sigma(beta * dh), with beta, to the label probability; both outcomes count."
+            "At pi*, Bradley-Terry labels, reference (0.2, 0.3, 0.5): the gradient should vanish, "
+            f"received {got}. Compare sigma(beta * dh), with beta, to the label probability; both outcomes count."
         )
     got = fn(
         _t(0.0, 0.0), _t([0.5, 1.0], [0.0, 0.5]), _t([0.0, 0.75], [0.25, 0.0]), _t(0.5, 0.5), 4.0
@@ -440,6 +448,8 @@ def ipo_two_arm_solution(fn):
         },
     )
     close(fn(0.3, 0.5), 0.5, "p = 1/2")
+    if not isinstance(fn(0.3), float):
+        fail(f"Return a Python float; received a {type(fn(0.3)).__name__}.")
     close([fn(1e-4, 1.0), fn(1e-4, 0.0)], [1.0, 0.0], "tau = 1e-4, p = 1 and p = 0")
     passed("ipo_two_arm_solution")
 
@@ -468,6 +478,18 @@ def ipo_closed_form(fn):
         "two arms, tau = 1: the number of ipo_two_arm_solution",
         mistakes={
             "leave y itself out of its opponents": _t(0.7310585786300049, 0.2689414213699951)
+        },
+    )
+    order = _t([0.5, 1.0, 1.0], [0.0, 0.5, 1.0], [0.0, 0.0, 0.5])
+    close(
+        fn(uniform, _t(0.2, 0.3, 0.5), order, 0.5),
+        _t(0.5321802894514172, 0.32278366204702824, 0.14503604850155455),
+        "y1 beats y2 beats y3, opponents (0.2, 0.3, 0.5), tau = 0.5",
+        mistakes={
+            "ignore mu": _t(0.5627416864987679, 0.2889212154417395, 0.1483370980594927),
+            "give a completion nothing for meeting itself": _t(
+                0.5711974309736065, 0.3134797966253297, 0.11532277240106367
+            ),
         },
     )
     cycle = _t([0.5, 1.0, 0.0], [0.0, 0.5, 1.0], [1.0, 0.0, 0.5])
