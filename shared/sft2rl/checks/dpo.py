@@ -373,7 +373,8 @@ def dpo_population_gradient(fn):
     if not (isinstance(got, torch.Tensor) and float(got.abs().max()) < 1e-12):
         fail(
             "At pi*, Bradley-Terry labels, reference (0.2, 0.3, 0.5): the gradient should vanish, "
-            f"received {got}. Compare sigma(beta * dh), with beta, to the label probability; both outcomes count."
+            f"received {got}. Compare sigma(beta * dh), with beta, to the label probability; "
+            "both outcomes count."
         )
     got = fn(
         _t(0.0, 0.0), _t([0.5, 1.0], [0.0, 0.5]), _t([0.0, 0.75], [0.25, 0.0]), _t(0.5, 0.5), 4.0
