@@ -1,6 +1,9 @@
 """One look for every figure: a colour-blind-safe palette and a quiet grid."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 # Okabe and Ito (2008): eight colours that stay apart for every common colour vision.
 COLOURS = {
@@ -32,7 +35,7 @@ def use() -> None:
     )
 
 
-def figure(title: str, xlabel: str, ylabel: str, **subplots):
+def figure(title: str, xlabel: str, ylabel: str, **subplots: Any) -> tuple[Figure, Any]:
     """A figure with one labelled pair of axes; `subplots` goes to `plt.subplots`."""
     use()
     fig, ax = plt.subplots(layout="constrained", **subplots)

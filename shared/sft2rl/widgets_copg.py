@@ -44,8 +44,8 @@ def importance_lab(
         if never:
             mu[0] = 0
         mu = mu / mu.sum()
-        arms = np.random.default_rng(0).choice(3, size=(1000, n), p=mu.numpy())
-        arms = torch.from_numpy(arms)
+        drawn = np.random.default_rng(0).choice(3, size=(1000, n), p=mu.numpy())
+        arms = torch.from_numpy(drawn)
         w = torch.where(mu > 0, pi / mu, 0.0)[arms]
         estimates = (w * rewards[arms]).mean(1).numpy()
         variance = float(is_variance(pi, mu, rewards))
@@ -102,7 +102,7 @@ def field_lab(copg_gradient_exact: Callable, rewards: torch.Tensor, ref: torch.T
             log_pi = theta.log_softmax(0)
             regularised = rewards - beta * (log_pi - ref)
             pi = log_pi.exp()
-            baseline = {"0": 0.0, "E[R]": pi @ rewards, "E[R_β]": pi @ regularised}
+            baseline = {"0": torch.tensor(0.0), "E[R]": pi @ rewards, "E[R_β]": pi @ regularised}
             weight = (mu1 + mu2) * (regularised - baseline[method.removeprefix("PG, b = ")])
             return weight - pi * weight.sum()
 

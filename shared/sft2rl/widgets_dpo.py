@@ -52,14 +52,14 @@ def judge(
         for text, name in zip(texts, (names[i], names[j]), strict=True):
             text.value = f"<i>{html.escape(replies[name])}</i>"
         rewards = fit_bt(votes, 2.0, 400)
-        rewards = (rewards - rewards.mean()).tolist()
+        heights = (rewards - rewards.mean()).tolist()
         chart.clear_output(wait=True)
         with chart:
             fig, ax = style.figure(
                 f"Rewards after {int(votes.sum())} votes", "reward (mean 0)", "", figsize=(6, 2.4)
             )
             colours = [_ORANGE if k in (i, j) else _BLUE for k in range(len(names))]
-            ax.barh(names, rewards, color=colours)
+            ax.barh(names, heights, color=colours)
             plt.show()
 
     def vote(first: bool) -> None:

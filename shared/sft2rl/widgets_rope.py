@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
@@ -81,7 +82,7 @@ def rotation_dials(
 _WIDE = widgets.Layout(width="420px")
 
 
-def _dials(count: int):
+def _dials(count: int) -> tuple[Any, Any]:
     """One row of `count` empty dials: unit circles without ticks."""
     fig, axes = plt.subplots(
         1, count, figsize=(2.1 * count, 2.7), layout="constrained", squeeze=False
@@ -94,7 +95,7 @@ def _dials(count: int):
     return fig, axes[0]
 
 
-def _hand(ax, x: float, y: float, colour: str) -> None:
+def _hand(ax: Any, x: float, y: float, colour: str) -> None:
     """An arrow from the centre of a dial to (x, y)."""
     style_of_arrow = {"arrowstyle": "-|>", "color": colour, "lw": 2, "shrinkA": 0, "shrinkB": 0}
     ax.annotate("", xy=(x, y), xytext=(0, 0), arrowprops=style_of_arrow)

@@ -39,7 +39,7 @@ def merge_stepper(
     view = widgets.HTML()
     steps: list[tuple[int, list[int]]] = []
 
-    def redraw(_change=None) -> None:
+    def redraw(_change: object = None) -> None:
         if not steps:
             view.value = ""
             return
@@ -56,7 +56,7 @@ def merge_stepper(
             + f"<p>{size} bytes, {len(ids)} tokens</p>"
         )
 
-    def restart(_change=None) -> None:
+    def restart(_change: object = None) -> None:
         steps.clear()
         if box.value:
             steps.append((0, encode(box.value, [])))
@@ -86,7 +86,7 @@ def surprise_map(score: Callable[[str], Sequence[tuple[bytes, float]]], text: st
     box = widgets.Text(value=text, description="Text", layout=_WIDE)
     view = widgets.HTML()
 
-    def redraw(_change=None) -> None:
+    def redraw(_change: object = None) -> None:
         scored = list(score(box.value)) if box.value else []
         if not scored:
             view.value = "<p>Type at least two tokens: the first one is only a condition.</p>"
