@@ -19,11 +19,11 @@ def _t(*values) -> torch.Tensor:
 
 def _gradients(fn, *args, wrt) -> list:
     """Gradients of the scalar `fn(*args)` in the arguments at the places `wrt`."""
-    args = [a.clone().requires_grad_() if k in wrt else a for k, a in enumerate(args)]
-    value = fn(*args)
+    inputs = [a.clone().requires_grad_() if k in wrt else a for k, a in enumerate(args)]
+    value = fn(*inputs)
     if not isinstance(value, torch.Tensor) or not value.requires_grad:
         fail("No gradient flows through your result. Look for .item(), .detach() or numpy.")
-    return torch.autograd.grad(value, [args[k] for k in wrt], allow_unused=True)
+    return list(torch.autograd.grad(value, [inputs[k] for k in wrt], allow_unused=True))
 
 
 def bt_probability(fn):
