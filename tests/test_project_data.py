@@ -5,6 +5,7 @@ import io
 import tarfile
 
 import pytest
+
 from sft2rl import textdata
 from sft2rl.textdata import Snippet, TextDataError, clean, load_fixture, of_split
 

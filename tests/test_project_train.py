@@ -97,7 +97,7 @@ def test_the_listed_task_adds_up():
     best = task.policy()
     values = task.reference.table.clone()
     tilted = (task.probabilities(task.reference).log() + task.rewards / task.beta).softmax(0)
-    for row, completion in enumerate(task.completions):
+    for completion in task.completions:
         prefix = [0, *completion]
         for place in range(len(completion)):
             index = int(best.prefix_rows(torch.tensor([prefix[: place + 1]]))[0, -1])
@@ -238,10 +238,10 @@ def test_two_processes_end_where_one_does(tmp_path):
     command = ["--method", "copg", "--losses", str(LOSSES), "--steps", "3", "--batch-size", "6"]
     command += ["--num-prompts", "16", "--lr", "1e-3"]
     pairs = ["--pairs", str(tmp_path / "pairs.safetensors")]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    for count in (1, 2):
+    launches = ([], ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"])
+    for count, launch in enumerate(launches, 1):
         subprocess.run(
-            [*launch, "--nproc-per-node", str(count), "-m", "sft2rl.train", *command, *pairs,
+            [sys.executable, *launch, "-m", "sft2rl.train", *command, *pairs,
              "--to", str(tmp_path / str(count)), "--no-evaluation"],
             check=True, capture_output=True, timeout=240,
         )  # fmt: skip

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizer
+from transformers.utils import logging
 
 from sft2rl.textdata import DATA
 
@@ -26,6 +27,7 @@ def load_model(name: str | Path = REFERENCE) -> PreTrainedModel:
         name: a folder, or any name that `from_pretrained` knows; by default the reference
             policy that ships with the course.
     """
+    logging.disable_progress_bar()  # it would only say that a small file was read
     return AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32).eval()
 
 

@@ -8,6 +8,7 @@ under the policy would not be those that a loss computes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,9 +161,11 @@ def in_chunks(
 
 
 def save_pairs(pairs: Pairs, path: Path) -> None:
-    """Write pairs to a safetensors file."""
+    """Write pairs to a safetensors file; it appears only when it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in pairs.items()}, path)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    save_file({name: tensor.contiguous() for name, tensor in pairs.items()}, part)
+    os.replace(part, path)
 
 
 def load_pairs(path: Path) -> Pairs:

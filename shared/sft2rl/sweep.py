@@ -9,9 +9,11 @@ Every run is kept in its folder, so an interrupted sweep goes on where it stoppe
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,24 +31,39 @@ SAMPLES_OF = ("sft", "dpo-0.5", "pg-mean-0.2", "copg-0.2", "pg-none-0.2-2", "rlo
 
 
 def planned(seeds: int, few: int) -> Iterator[tuple[str, Settings]]:
-    """(name, settings): the main comparison with all seeds first, then the rest with a few."""
-    for seed in range(seeds):
-        yield "sft", Settings("sft", seed=seed)
-        yield "copg-0.2", Settings("copg", seed=seed)
-        yield "dpo-0.5", Settings("dpo", beta=0.5, seed=seed)
-        yield "pg-mean-0.2", Settings("pg", seed=seed)
-        yield "dpo-0.2", Settings("dpo", beta=0.2, seed=seed)
-        yield "dpo-1.0", Settings("dpo", beta=1.0, seed=seed)
+    """(name, settings): the main comparison with all seeds, everything else with a few.
+
+    Seed by seed, so that a sweep that is stopped early has compared all methods.
+    """
+    for seed in range(max(seeds, few)):
+        if seed < seeds:
+            yield "sft", Settings("sft", seed=seed)
+            yield "copg-0.2", Settings("copg", seed=seed)
+            yield "dpo-0.5", Settings("dpo", beta=0.5, seed=seed)
+            yield "pg-mean-0.2", Settings("pg", seed=seed)
+            yield "dpo-0.2", Settings("dpo", beta=0.2, seed=seed)
+            yield "dpo-1.0", Settings("dpo", beta=1.0, seed=seed)
         if seed < few:
-            yield "pg-none-0.2-2", Settings("pg", baseline="none", shift=-2.0, seed=seed)
-            yield "pg-none-0.2+2", Settings("pg", baseline="none", shift=2.0, seed=seed)
             yield "rloo-0.2", Settings("rloo", batch_size=32, seed=seed)
-    for seed in range(few):
-        yield "pg-none-0.2", Settings("pg", baseline="none", seed=seed)
-        yield "copg-0.2-2", Settings("copg", shift=-2.0, seed=seed)
-        for beta in (0.1, 0.5, 1.0):
-            yield f"copg-{beta}", Settings("copg", beta=beta, seed=seed)
-            yield f"pg-mean-{beta}", Settings("pg", beta=beta, seed=seed)
+            for suffix, shift in (("-2", -2.0), ("+2", 2.0), ("", 0.0)):
+                name, baseline = f"pg-none-0.2{suffix}", "none"
+                yield name, Settings("pg", baseline=baseline, shift=shift, seed=seed)
+            for beta in (0.1, 0.5):
+                yield f"copg-{beta}", Settings("copg", beta=beta, seed=seed)
+                yield f"pg-mean-{beta}", Settings("pg", beta=beta, seed=seed)
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[Path | None]:
+    """The folder, or None while another sweep works in it: several may run at the same time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        yield folder
 
 
 def main() -> None:
@@ -64,21 +81,22 @@ def main() -> None:
     judge = RewardModel.load().rewards
     prompts = load_prompts("train")
     for name, settings in planned(args.seeds, args.few):
-        folder = args.runs / f"{name}.seed{settings.seed}"
-        if (folder / "report.json").is_file():
-            continue
-        start = time.process_time()
-        run = train(
-            settings, functions, folder, reference, tokenizer, judge, prompts,
-            pairs_file=args.runs / f"pairs.seed{settings.seed}.safetensors",
-        )  # fmt: skip
-        seconds = time.process_time() - start
-        figures = evaluate(run.policy, reference, tokenizer, judge, functions, settings.judge_beta)
-        curve = [sum(run.losses[i : i + 8]) / 8 for i in range(0, len(run.losses), 8)]
-        report = {"name": name, **asdict(settings), **figures, "cpu_seconds": seconds}
-        (folder / "report.json").write_text(json.dumps({**report, "losses": curve}) + "\n")
-        (folder / "checkpoint.safetensors").unlink()
-        print(name, settings.seed, f"J {figures['J']:+.3f}", f"KL {figures['kl']:.2f}", flush=True)
+        with claimed(args.runs / f"{name}.seed{settings.seed}") as folder:
+            if folder is None or (folder / "report.json").is_file():
+                continue
+            start = time.process_time()
+            run = train(
+                settings, functions, folder, reference, tokenizer, judge, prompts,
+                pairs_file=args.runs / f"pairs.seed{settings.seed}.safetensors",
+            )  # fmt: skip
+            seconds = time.process_time() - start
+            figures = evaluate(
+                run.policy, reference, tokenizer, judge, functions, settings.judge_beta
+            )
+            report = {"name": name, **asdict(settings), **figures, "cpu_seconds": seconds}
+            (folder / "report.json").write_text(json.dumps(report) + "\n")
+            (folder / "checkpoint.safetensors").unlink()
+            print(f"{name}.seed{settings.seed} J {figures['J']:+.3f}", flush=True)
     collect(args.runs, args.to, functions, reference, tokenizer, judge)
 
 
@@ -88,7 +106,7 @@ def collect(
     """Write one file with the figures of all runs, the reference's, and texts to read."""
     reports = [json.loads(path.read_text()) for path in sorted(runs.glob("*/report.json"))]
     rounded = [
-        {k: round(v, 4) if isinstance(v, float) else v for k, v in report.items() if k != "losses"}
+        {k: round(v, 4) if isinstance(v, float) else v for k, v in report.items()}
         for report in reports
     ]
     own = evaluate(reference, reference, tokenizer, judge, functions, beta=0.2)
