@@ -186,7 +186,7 @@ def main() -> int:
     console, root = Console(), project_root() / "demo"
     started = time.monotonic()
     try:
-        with console.status("demo") as status:
+        with Console(stderr=True).status("demo") as status:
             for assignment in assignments():
                 if assignment.solution.is_file():
                     status.update(f"building {assignment.name}")

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import re
 from collections.abc import Callable
@@ -80,7 +82,9 @@ def grade(notebook: NotebookNode, assignment: Assignment, key: bytes) -> Result:
         result = _without_score(status, notebook, 0.0)
     else:
         try:
-            result = score_notebook(notebook, assignment, key)
+            # Suites and references may print; our standard output may be somebody's JSON.
+            with contextlib.redirect_stdout(io.StringIO()):
+                result = score_notebook(notebook, assignment, key)
         except SandboxUnavailable:
             raise
         except Exception:

@@ -40,6 +40,7 @@ NOTES = {
     "suite-error": "The grader itself failed here",
     "grader-failed": "The grader itself failed here",
 }
+QUIET = frozenset({"dependency"})  # costs nothing: not in tables
 STAFF_ONLY = frozenset({"suite-error"})  # their details may quote hidden inputs
 
 
@@ -71,6 +72,8 @@ def headlines(found: list[Incident]) -> list[str]:
     """The incidents in few words, those of one kind together."""
     exercises: dict[str, list[str]] = {}
     for each in found:
+        if each.code in QUIET:
+            continue
         exercises.setdefault(NOTES.get(each.code, each.code), []).append(each.exercise or "")
     return [
         f"{title} ({', '.join(names)})" if any(names) else title
