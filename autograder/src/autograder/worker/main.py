@@ -7,6 +7,7 @@ to break in no other way than by a wrong answer.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import random
@@ -72,7 +73,7 @@ class Worker:
 
     def do_fork(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
         """Go on in a copy of this process; this one waits and reports how the copy ended."""
-        if len(os.listdir("/proc/self/task")) > 1 or _cuda_started():
+        if not _alone():
             self.reply(nonce, forked=False)
             return
         pid = _fork()
@@ -256,13 +257,26 @@ def _is_real(value: Any) -> bool:
 
 
 def _fork() -> int:
-    """os.fork(); if a cell left too many processes behind, they are ended first."""
+    """os.fork(); if a cell left too many processes behind, they are ended and reaped first."""
+    for _ in range(100):
+        try:
+            return os.fork()
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.kill(-1, signal.SIGKILL)  # all but this process and the namespace's init
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            time.sleep(0.05)
+    return os.fork()
+
+
+def _alone() -> bool:
+    """Whether this process has one thread and no CUDA context, so that a fork of it works."""
     try:
-        return os.fork()
+        return len(os.listdir("/proc/self/task")) == 1 and not torch.cuda.is_initialized()
     except OSError:
-        os.kill(-1, signal.SIGKILL)  # everything here but this process and the namespace's init
-        time.sleep(0.2)
-        return os.fork()
+        return False  # a cell used up the file descriptors
 
 
 def _exception(name: str) -> Exception:
@@ -282,10 +296,6 @@ def _build_model(path: str, config: dict[str, Any], state: dict[str, torch.Tenso
         model = model.to(tensors[0].dtype)
         model.load_state_dict(state)
     return model.eval()
-
-
-def _cuda_started() -> bool:
-    return torch.cuda.is_initialized()
 
 
 def _seed(seed: int) -> None:

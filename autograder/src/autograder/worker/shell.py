@@ -160,22 +160,23 @@ class CellShell(InteractiveShell):
             outputs, whether they were truncated, and `state`: "ok", "error" or "timeout".
         """
         self.recorder = recorder = Recorder(output_bytes)
-        state = "ok"
         old = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = _Stream(self, "stdout"), _Stream(self, "stderr")
-        signal.setitimer(signal.ITIMER_PROF, cpu_seconds, 1.0)
         try:
-            result = self.run_cell(source, store_history=False)
-            if result.error_before_exec or result.error_in_exec:
-                state = "error"
-            if isinstance(result.error_in_exec, CellTimeout):
-                state = "timeout"
-        except CellTimeout:
+            state = self._run_timed(source, cpu_seconds)
+        except CellTimeout:  # the timer rang once more while the cell was being stopped
             state = "timeout"
-        finally:
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            sys.stdout, sys.stderr = old
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        sys.stdout, sys.stderr = old
         return {"outputs": recorder.finished(), "truncated": recorder.truncated, "state": state}
+
+    def _run_timed(self, source: str, cpu_seconds: float) -> str:
+        signal.setitimer(signal.ITIMER_PROF, cpu_seconds, 1.0)
+        result = self.run_cell(source, store_history=False)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        if isinstance(result.error_in_exec, CellTimeout):
+            return "timeout"
+        return "error" if result.error_before_exec or result.error_in_exec else "ok"
 
 
 def _on_timer(signum: int, frame: Any) -> None:
