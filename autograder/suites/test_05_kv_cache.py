@@ -661,9 +661,9 @@ def test_waste_of_one_sequence(student: Student, draw: Draw):
 def test_waste_of_a_ragged_batch(student: Student, draw: Draw):
     """Several lengths: each sequence wastes its own remainder."""
     bs = draw.integer(6, 14)
-    # Remainders that add up to more than a block, so that pooling and padding differ.
-    lens = [bs * draw.integer(1, 9) + rest for rest in (1, 2, bs - 1)]
-    lens = draw.shuffled([*lens, bs * 3 + 1])
+    # Remainders that add up to more than a block, two of them equal; the longest is not the first.
+    others = [9 * bs + bs - 1, draw.integer(1, 9) * bs + 1, 3 * bs + 1]
+    lens = [draw.integer(1, 9) * bs + 2, *draw.shuffled(others)]
     got = whole(student.wasted_slots(lens, bs), "Return one whole number, an int.")
     expect(got).equals(
         idle(lens, bs),
