@@ -135,14 +135,15 @@ def pe_mistakes(positions, d):
 
 @exercise("sinusoidal_pe", weight=3)
 def test_every_entry_follows_the_formula(student: Student, draw: Draw):
-    """A table with a few rows and several pairs, every entry."""
-    L, d = draw.integer(5, 12), 2 * draw.integer(3, 9)
-    expect(student.sinusoidal_pe(L, d)).close(
-        sinusoid_rows(range(L), d),
-        "Entry (p, 2i) is sin(p * 10000^(-2i/d)), entry (p, 2i+1) the cosine of the same angle; "
-        "the result is [L, d] in float64.",
-        mistakes=pe_mistakes(range(L), d),
-    )
+    """A table with a few pairs and a table with many, every entry."""
+    for d in (2 * draw.integer(3, 9), 2 * draw.integer(70, 200)):
+        L = draw.integer(5, 12)
+        expect(student.sinusoidal_pe(L, d)).close(
+            sinusoid_rows(range(L), d),
+            "Entry (p, 2i) is sin(p * 10000^(-2i/d)), entry (p, 2i+1) the cosine of the same "
+            "angle; the result is [L, d] in float64.",
+            mistakes=pe_mistakes(range(L), d),
+        )
 
 
 @exercise("sinusoidal_pe")
@@ -202,6 +203,8 @@ ANGLE_MISTAKES = {
     "single": "The exponent is 2i/d_head for pair i; yours is half of that.",
     "base": "The argument base is ignored.",
     "twice": "One column per pair, not per dimension: do not store the angles twice.",
+    "cut": "You made the base a whole number: take it as it is.",
+    "rounded": "You rounded the base to float32: torch.tensor(base) alone does that.",
 }
 
 
@@ -264,6 +267,41 @@ def test_far_angles_keep_their_precision(student: Student, draw: Draw):
     )
 
 
+@exercise("rope_angles")
+def test_any_base_above_one(student: Student, draw: Draw):
+    """Position 1 for bases that are neither whole numbers nor exact in float32."""
+    d = 2 * draw.integer(3, 9)
+    for base in (1.3, draw.integer(5, 40) + 0.3, draw.integer(50, 900) + 0.3):
+        got = student.rope_angles(2, d, base)
+        expect(got).tensor((2, d // 2), F64, "The table is [L, d_head/2] in float64.")
+        want = angle_rows([1], d, base)[0]
+        others = {
+            "base": angle_rows([1], d, 10_000.0)[0],
+            "cut": angle_rows([1], d, float(int(base)))[0],
+            "rounded": angle_rows([1], d, torch.tensor(base, dtype=torch.float32).item())[0],
+        }
+        expect(got[1] / want).close(
+            torch.ones_like(want),
+            "Position 1 is turned by the frequencies base^(-2i/d_head) with the base given, which "
+            "may be any number above 1; compute in float64.",
+            mistakes={ANGLE_MISTAKES[name]: other / want for name, other in others.items()},
+        )
+
+
+@exercise("rope_angles", weight=0.5)
+def test_smallest_tables_of_angles(student: Student, draw: Draw):
+    """One pair only, and one position only."""
+    L, d = draw.integer(3, 9), 2 * draw.integer(3, 8)
+    expect(student.rope_angles(L, 2)).close(
+        angle_rows(range(L), 2, 10_000.0),
+        "With d_head = 2 there is one pair, turned by p radians: the table is [L, 1].",
+    )
+    expect(student.rope_angles(1, d)).equals(
+        torch.zeros(1, d // 2, dtype=F64),
+        "Position 0 is not turned at all: its table is one row of zeros, [1, d_head/2].",
+    )
+
+
 # --- apply_rope ------------------------------------------------------------------------------
 
 TURN_MISTAKES = {
@@ -298,8 +336,8 @@ def turn_mistakes(x, angles):
 
 @exercise("apply_rope", weight=2)
 def test_pairs_are_multiplied_by_complex_numbers(student: Student, draw: Draw):
-    """Batch, heads and arbitrary angles, against complex multiplication."""
-    L, d = draw.integer(5, 8), 2 * draw.integer(3, 7)
+    """Batch, heads, many positions and arbitrary angles, against complex multiplication."""
+    L, d = draw.integer(66, 90), 2 * draw.integer(3, 7)
     x, angles = draw.normal(2, 3, L, d), draw.uniform(-6.0, 6.0, L, d // 2)
     expect(student.apply_rope(x, angles)).close(
         turned(x, angles),
@@ -389,11 +427,39 @@ def test_rows_of_a_batch_may_have_angles_of_their_own(student: Student, draw: Dr
 
 
 @exercise("apply_rope")
+def test_angles_broadcast_like_any_tensor(student: Student, draw: Draw):
+    """Angles by row of a batch without heads, by head, and by head and row."""
+    L, d = draw.integer(4, 7), 2 * draw.integer(3, 6)
+    x, angles = draw.normal(2, 3, L, d), draw.uniform(0.5, 6.0, 2, 3, L, d // 2)
+    broadcast = (
+        "The leading dimensions of the angles broadcast against those of x, whatever they are: add "
+        "no axis, drop none, and pick no entry of them."
+    )
+    for these, those in (
+        (x[:, 0], angles[:, 0]),  # [batch, L, d_head] and [batch, L, d_head/2]
+        (x, angles[0]),  # [heads, L, d_head/2]
+        (x, angles),
+    ):
+        got = student.apply_rope(these.clone(), those.clone())
+        expect(got).tensor(these.shape, F64, broadcast)
+        one_head = those[..., :1, :, :].expand(those.shape)
+        expect(got).close(
+            turned(these, those),
+            broadcast,
+            mistakes={
+                "You used the angles of the first row or head for all of them.": turned(
+                    these, one_head
+                )
+            },
+        )
+
+
+@exercise("apply_rope")
 def test_short_dtypes_come_back_as_they_went(student: Student, draw: Draw):
-    """float32 and bfloat16 queries with float64 angles of many turns."""
+    """Queries from float64 to bfloat16 with float64 angles of many turns."""
     L, d = draw.integer(4, 7), 2 * draw.integer(3, 6)
     angles = draw.uniform(2000.0, 3000.0, L, d // 2)
-    for dtype in (torch.float32, torch.bfloat16):
+    for dtype in (F64, torch.float32, torch.bfloat16, torch.float16):
         x = draw.normal(2, 2, L, d).to(dtype)
         got = student.apply_rope(x, angles)
         expect(got).tensor(
@@ -410,17 +476,18 @@ def test_short_dtypes_come_back_as_they_went(student: Student, draw: Draw):
 
 @exercise("apply_rope")
 def test_gradient_is_the_rotation_backwards(student: Student, draw: Draw):
-    """The gradient with respect to x: the upstream gradient turned by minus the angles."""
+    """The gradient with respect to x, float64 and float32: the upstream gradient turned back."""
     L, d = draw.integer(4, 7), 2 * draw.integer(3, 6)
-    x, angles = draw.normal(2, 3, L, d), draw.uniform(-6.0, 6.0, L, d // 2)
-    upstream = draw.normal(2, 3, L, d)
-    got = student.grad("apply_rope", x, angles, wrt=(0,), cotangent=upstream)
-    expect(got.grads[0]).close(
-        turned(upstream, -angles),
-        "Gradients must reach x: stay with torch operations, and do not detach or copy through "
-        "numpy or lists. The gradient is the upstream gradient, turned back.",
-        mistakes={TURN_MISTAKES["clockwise"]: turned(upstream, angles)},
-    )
+    angles = draw.uniform(-6.0, 6.0, L, d // 2)
+    for dtype in (F64, torch.float32):
+        x, upstream = draw.normal(2, 3, L, d, dtype=dtype), draw.normal(2, 3, L, d, dtype=dtype)
+        got = student.grad("apply_rope", x, angles, wrt=(0,), cotangent=upstream)
+        expect(got.grads[0]).close(
+            turned(upstream, -angles).to(dtype),
+            "Gradients must reach x, in every dtype: stay with torch operations, and do not detach "
+            "or copy through numpy or lists. The gradient is the upstream gradient, turned back.",
+            mistakes={TURN_MISTAKES["clockwise"]: turned(upstream, angles).to(dtype)},
+        )
 
 
 # --- rope_scores -----------------------------------------------------------------------------
@@ -482,11 +549,12 @@ def score_mistakes(q, k, pos_q, pos_k, base=10_000.0):
 
 @exercise("rope_scores", weight=2)
 def test_scores_match_rotation_matrices(student: Student, draw: Draw):
-    """Fewer queries than keys; positions with gaps, in no order, one of them far away."""
-    n_q, n_k, d = draw.integer(2, 4), draw.integer(5, 8), 2 * draw.integer(3, 6)
+    """Fewer queries than keys; positions with gaps, in no order; a query and a key far away."""
+    n_q, n_k, d = draw.integer(2, 4), draw.integer(8, 12), 2 * draw.integer(3, 6)
     q, k = draw.normal(n_q, d), draw.normal(n_k, d)
     pos_q, pos_k = drawn_positions(draw, n_q), drawn_positions(draw, n_k)
-    pos_k[1] += draw.integer(9_000, 12_000)
+    pos_q[1] += draw.integer(36_000, 50_000)
+    pos_k[1] += draw.integer(70_000, 90_000)
     expect(student.rope_scores(q, k, pos_q, pos_k)).close(
         score_matrix(q, k, pos_q, pos_k),
         "Entry (a, b) is the dot product of query a, turned by its position, and key b, turned by "
@@ -612,6 +680,53 @@ def test_scores_have_the_dtype_of_the_queries(student: Student, draw: Draw):
     )
 
 
+@exercise("rope_scores")
+def test_positions_are_not_rounded_to_a_short_dtype(student: Student, draw: Draw):
+    """bfloat16 queries and keys at positions that bfloat16 does not have."""
+    n_q, n_k, d = draw.integer(3, 5), draw.integer(5, 8), 2 * draw.integer(3, 6)
+    q, k = draw.normal(n_q, d).bfloat16(), draw.normal(n_k, d).bfloat16()
+    # From 2048 to 4096 bfloat16 has the multiples of 16 only: every query would move by 6 tokens.
+    pos_q = 16 * torch.tensor(draw.sample(range(130, 250), n_q)) + 6
+    pos_k = 16 * torch.tensor(draw.sample(range(130, 250), n_k))
+    got = student.rope_scores(q, k, pos_q, pos_k)
+    expect(got).tensor((n_q, n_k), torch.bfloat16, "The scores are [L_q, L_k] in the dtype of q.")
+    expect(got).close(
+        score_matrix(q.double(), k.double(), pos_q, pos_k).bfloat16(),
+        "Multiply the integer positions and the float64 frequencies as they are: in the dtype of q "
+        "a position beyond 256 becomes another one.",
+        mistakes={
+            "You rounded the positions to the dtype of q: several tokens then share one "
+            "position.": score_matrix(q.double(), k.double(), pos_q - 6, pos_k).bfloat16()
+        },
+        rtol=0.05,
+    )
+
+
+@exercise("rope_scores")
+def test_any_leading_dimensions(student: Student, draw: Draw):
+    """Positions for every head, a batch without heads, and more leading dimensions than two."""
+    L, d = draw.integer(4, 7), 2 * draw.integer(3, 6)
+    q, k = draw.normal(2, 3, L, d), draw.normal(2, 3, L + 1, d)
+    pos_q = torch.stack([drawn_positions(draw, L) for _ in range(6)]).view(2, 3, L)
+    pos_k = torch.stack([drawn_positions(draw, L + 1) for _ in range(6)]).view(2, 3, L + 1)
+    rows = [
+        [score_matrix(q[b, h], k[b, h], pos_q[b, h], pos_k[b, h]) for h in range(3)]
+        for b in range(2)
+    ]
+    want = torch.stack([torch.stack(row) for row in rows])
+    leading = (
+        "Leading dimensions may be any: those of the positions broadcast against those of q and k. "
+        "Add no axis, drop none, and pick no entry of them."
+    )
+    for got, expected in (
+        (student.rope_scores(q, k, pos_q, pos_k), want),
+        (student.rope_scores(q[:, 0], k[:, 0], pos_q[:, 0], pos_k[:, 0]), want[:, 0]),
+        (student.rope_scores(q[None], k[None], pos_q, pos_k), want[None]),
+    ):
+        expect(got).tensor(expected.shape, F64, leading)
+        expect(got).close(expected, leading)
+
+
 # --- half_to_interleaved ---------------------------------------------------------------------
 
 ROW_MISTAKES = {
@@ -655,13 +770,14 @@ def test_rows_are_reordered_inside_each_head(student: Student, draw: Draw):
 
 @exercise("half_to_interleaved")
 def test_any_width_of_model_and_any_dtype(student: Student, draw: Draw):
-    """More columns than rows and fewer, one head and several, float32 and bfloat16."""
+    """More columns than rows and fewer, one head and several, wide heads, floats and integers."""
     for n_heads, d_head, d_model, dtype in [
         (3, 6, draw.integer(25, 40), torch.float32),
         (4, 10, draw.integer(3, 9), torch.bfloat16),
         (1, 8, draw.integer(9, 20), torch.float64),
+        (2, 64, draw.integer(5, 9), torch.int8),
     ]:
-        w = draw.normal(n_heads * d_head, d_model).to(dtype)
+        w = (20 * draw.normal(n_heads * d_head, d_model)).clamp(-127, 127).to(dtype)
         got = student.half_to_interleaved(w, n_heads)
         expect(got).tensor(w.shape, dtype, "The result has the shape and dtype of w.")
         expect(got).equals(

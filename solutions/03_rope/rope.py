@@ -378,8 +378,8 @@ rotation_dials(apply_rope, rope_angles)
 # > the two vectors and of the **offset** $n - m$ only:
 # > $\langle R_m q,\, R_n k\rangle = \langle q,\, R_{n-m}\, k \rangle$.
 #
-# So two copies of the same token at different distances get different scores ("can be told apart"),
-# while moving the whole text by a thousand tokens changes nothing.
+# So two copies of the same token at different distances get, in general, different scores ("can be
+# told apart"), while moving the whole text by a thousand tokens changes nothing.
 #
 # Numbers first, with a single pair and $\omega = \pi/6$ (30 degrees per token). Let
 # $q = k = (1, 0)$. With $m = 1$ and $n = 3$ the arrows point to 30 and 90 degrees; their dot
@@ -401,7 +401,10 @@ rotation_dials(apply_rope, rope_angles)
 # dot products: no division by $\sqrt{d_{\text{head}}}$, no mask, no softmax.
 #
 # Use your `apply_rope` and, if you like, `rope_angles`: its row for position 1 holds the
-# frequencies.
+# frequencies. Multiply them with the integer positions as they are: positions turned into the dtype
+# of `q` first are the bug that you have just seen, 257 becoming 256 in bfloat16. The positions may
+# have leading dimensions of their own, `[batch, 1, L]` for left padding, just like the angles of
+# `apply_rope`; leave them to broadcasting here, too.
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "rope_scores"}
 def rope_scores(

@@ -120,7 +120,7 @@ def apply_rope(fn):
 
 
 def rope_scores(fn):
-    """One pair turned by whole radians, equal positions, a shift, a base, positions by row."""
+    """One pair in whole radians, equal positions, a shift, a base, positions by row, bfloat16."""
     q = torch.tensor([[1.0, 0.0, 0.0, 0.0]], dtype=F64)
     k = torch.tensor([[0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]], dtype=F64)
     m, n = torch.tensor([4]), torch.tensor([2, 9, 9])
@@ -165,6 +165,16 @@ def rope_scores(fn):
         fail("The scores are the same for two bases: pass `base` on to the frequencies.")
     if fn(q.float(), k.float(), m, n).dtype != torch.float32:
         fail("For q and k in torch.float32 the scores must be in torch.float32.")
+    one = torch.tensor([[1.0, 0.0]], dtype=torch.bfloat16)
+    close(
+        fn(one, one, torch.tensor([257]), torch.tensor([256])).double(),
+        torch.tensor([[cos(1)]], dtype=F64),
+        "q = k = (1, 0) in bfloat16, one token apart, at positions 257 and 256",
+        mistakes={
+            "round the positions to the dtype of q": torch.tensor([[1.0]], dtype=F64),
+        },
+        rtol=0.02,
+    )
     for name, got in (
         ("q", fn(q.clone().requires_grad_(), k, m, n)),
         ("k", fn(q, k.clone().requires_grad_(), m, n)),

@@ -1,0 +1,10 @@
+"""Rounds the base to float32 on the way.
+
+message: rounded the base
+"""
+
+
+def rope_angles(L, d_head, base=10_000.0):
+    positions = torch.arange(L, dtype=torch.float64)
+    exponents = -torch.arange(0, d_head, 2, dtype=torch.float64) / d_head
+    return positions[:, None] * torch.tensor(base) ** exponents

@@ -1,0 +1,13 @@
+"""Takes positions [batch, L] as shared by heads, though there are none.
+
+message: those of the positions broadcast
+"""
+
+
+def rope_scores(q, k, pos_q, pos_k, base=10_000.0):
+    frequencies = rope_angles(2, q.shape[-1], base)[1]
+    pos_q = pos_q[:, None] if pos_q.ndim == 2 else pos_q
+    pos_k = pos_k[:, None] if pos_k.ndim == 2 else pos_k
+    turned_q = apply_rope(q, pos_q[..., None] * frequencies)
+    turned_k = apply_rope(k, pos_k[..., None] * frequencies)
+    return turned_q @ turned_k.transpose(-2, -1)

@@ -1,0 +1,13 @@
+"""Keys far to the left of the first query are moved to the edge of a window.
+
+message: turned by its position
+"""
+
+
+def rope_scores(q, k, pos_q, pos_k, base=10_000.0):
+    frequencies = rope_angles(2, q.shape[-1], base)[1]
+    start = pos_q.min()
+    pos_q, pos_k = pos_q - start, (pos_k - start).clamp(-4096, 32_768)
+    turned_q = apply_rope(q, pos_q[..., None] * frequencies)
+    turned_k = apply_rope(k, pos_k[..., None] * frequencies)
+    return turned_q @ turned_k.transpose(-2, -1)
