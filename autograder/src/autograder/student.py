@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from autograder.channel import ChannelBroken, ForkEnded, ObjectRef
+from autograder.channel import ChannelBroken, ForkEnded, ObjectRef, Reply
 from autograder.submission import Submission
 from autograder.worker import wire
 
@@ -127,7 +127,7 @@ class Student:
         """Put call-backs in the place of the student's functions; gradients pass through them."""
         encoder = self._encoder()
         tree = encoder.encode({name: (f, pullback(f)) for name, f in functions.items()})
-        self._submission.channel.request("bind", self._cpu_seconds, encoder, value=tree)
+        self._request("bind", encoder=encoder, value=tree)
 
     def _arguments(self, args: tuple, kwargs: dict[str, Any], cotangent: Any = None) -> dict:
         encoder = self._encoder()
@@ -151,12 +151,15 @@ class Student:
         encoder = wire.Encoder(special)
         return encoder
 
-    def _ask(self, op: str, **fields: Any) -> Any:
+    def _request(self, op: str, **fields: Any) -> Reply:
         try:
-            reply, decoder = self._submission.channel.request(op, self._cpu_seconds, **fields)
+            return self._submission.channel.request(op, self._cpu_seconds, **fields)
         except ForkEnded as error:
             code, text = _endings(error.status)
             raise StudentFailed(text, code) from error
+
+    def _ask(self, op: str, **fields: Any) -> Any:
+        reply, decoder = self._request(op, **fields)
         if "raised" in reply:
             raise _Raised(_exception_name(reply))
         if "unsendable" in reply:
