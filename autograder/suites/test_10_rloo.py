@@ -157,6 +157,23 @@ def test_leading_dimensions_and_dtype_stay(student: Student, draw: Draw):
     )
 
 
+@exercise("kl_divergence")
+def test_a_very_small_probability_is_not_zero(student: Student, draw: Draw):
+    """A tiny probability of q, then one of p where q has none."""
+    a = float(draw.uniform(0.3, 0.6))
+    p, q = torch.tensor([a, 1 - a], dtype=DOUBLE), torch.tensor([1e-30, 1.0], dtype=DOUBLE)
+    expect(student.kl_divergence(p, q)).close(
+        (p * (p / q).log()).sum(),
+        "A very small probability of q makes the divergence large, not infinite, and its "
+        "logarithm is not to be clipped: compare with 0 exactly.",
+    )
+    p, q = q, torch.tensor([0.0, 1.0], dtype=DOUBLE)
+    expect(student.kl_divergence(p, q)).close(
+        torch.tensor(torch.inf, dtype=DOUBLE),
+        "p > 0 and q = 0 gives +inf, however small p is: compare with 0 exactly.",
+    )
+
+
 # kl_estimators
 
 
@@ -256,6 +273,22 @@ def test_gradients_reach_the_log_probabilities(student: Student, draw: Draw):
                 sign * weights * slope,
                 "The estimators must be differentiable in both log-probabilities, with the "
                 "derivatives 1, delta and 1 - exp(-delta): keep the graph.",
+            )
+
+
+@exercise("kl_estimators")
+def test_long_completions_and_large_log_ratios(student: Student, draw: Draw):
+    """Log-probabilities of long completions [3, 1], far from the reference on either side."""
+    for sign in (1.0, -1.0):
+        logp = -draw.uniform(850.0, 950.0, 3, 1)
+        delta = sign * draw.uniform(28.0, 32.0, 3, 1)
+        got = estimators(student, logp, logp - delta)
+        wants = (delta, delta**2 / 2, (-delta).exp() - 1 + delta)
+        for k, want in zip(got, wants, strict=True):
+            expect(k).close(
+                want,
+                "Keep every shape, also a dimension of size 1. Subtract the logarithms first, the "
+                "probability of a long completion underflows to 0; and do not clip the ratio.",
             )
 
 
@@ -420,6 +453,18 @@ def test_its_gradient_in_logp_is_minus_beta(student: Student, draw: Draw):
     )
 
 
+@exercise("regularized_reward")
+def test_every_beta_from_zero_up(student: Student, draw: Draw):
+    """beta = 0, which leaves the reward alone, and a beta above 1."""
+    R, logp, ref_logp = draw.normal(4), -draw.uniform(1, 4, 4), -draw.uniform(5, 8, 4)
+    for beta in (0.0, 2.5):
+        expect(student.regularized_reward(R, logp, ref_logp, beta)).close(
+            R - beta * (logp - ref_logp),
+            "The formula holds for every beta >= 0: with beta = 0 the reward is left as it is, and "
+            "a large beta is not capped.",
+        )
+
+
 # policy_gradient_exact
 
 
@@ -486,6 +531,22 @@ def test_a_constant_on_all_logits_changes_nothing(student: Student, draw: Draw):
         "logarithm of an underflowed probability is -inf.",
         rtol=1e-10,
         scale=1.0,
+    )
+
+
+@exercise("policy_gradient_exact")
+def test_logits_with_a_graph_give_a_plain_number(student: Student, draw: Draw):
+    """Logits that require a gradient: the result must not carry a graph."""
+    theta, R, ref, beta = bandit(draw, 4)
+    got = student.grad("policy_gradient_exact", theta, R, ref, beta, wrt=(0,),
+                       cotangent=torch.ones(4, dtype=DOUBLE))  # fmt: skip
+    expect(got.value).close(
+        slopes(theta, R, ref, beta),
+        "The value must be right for logits that require a gradient.",
+        rtol=1e-8,
+    )
+    expect(got).true(
+        not got.requires_grad, "The gradient of J is returned without graph: detach it."
     )
 
 
@@ -560,6 +621,37 @@ def test_no_gradient_reaches_reference_or_reward(student: Student, draw: Draw):
         )
 
 
+@exercise("reinforce_surrogate")
+def test_the_mean_counts_every_sample(student: Student, draw: Draw):
+    """A batch of one, and a batch with a coefficient of zero and large rewards."""
+    for size in (1, 4):
+        logps, ref_logps = -draw.uniform(1, 6, size), -draw.uniform(1, 6, size)
+        R = torch.tensor([60.0, 0.0, -40.0, 1.0], dtype=DOUBLE)[:size] * draw.uniform(0.9, 1.1)
+        ref_logps[1:2] = logps[1:2]
+        got = student.grad("reinforce_surrogate", logps, ref_logps, R, 0.5, wrt=(0,))
+        expect(got.grads[0]).close(
+            -(R - 0.5 * (logps - ref_logps)) / size,
+            "Divide by B, the number of all samples, also when B = 1 or when a coefficient is 0; "
+            "and do not clip the rewards.",
+        )
+
+
+@exercise("reinforce_surrogate")
+def test_long_completions_in_float32(student: Student, draw: Draw):
+    """Log-probabilities whose exponential underflows, in float32."""
+    logps, ref_logps = -draw.uniform(300.0, 400.0, 3), -draw.uniform(300.0, 400.0, 3)
+    R = draw.normal(3)
+    logps, ref_logps, R = logps.float(), ref_logps.float(), R.float()
+    got = student.grad("reinforce_surrogate", logps, ref_logps, R, 0.5, wrt=(0,))
+    expect(got.value).tensor((), torch.float32, "The surrogate has the dtype of logps.")
+    want = -(R - 0.5 * (logps - ref_logps)) / 3
+    expect(got.grads[0]).close(
+        want,
+        "The probability of a long completion underflows to 0: stay with logarithms, or "
+        "exponentiate a difference of logarithms.",
+    )
+
+
 # loo_baseline
 
 
@@ -620,10 +712,26 @@ def test_the_own_reward_does_not_matter(student: Student, draw: Draw):
 
 @exercise("loo_baseline")
 def test_a_single_sample_is_refused(student: Student, draw: Draw):
-    """K = 1, with several prompts and with one."""
+    """K = 1, with several prompts and with one, and K = 0."""
     for B in (3, 1):
         raised = student.raised("loo_baseline", draw.normal(B, 1))
         expect(raised).equals("ValueError", "With K = 1 nobody is left: raise ValueError.")
+    raised = student.raised("loo_baseline", draw.normal(3, 0))
+    expect(raised).equals("ValueError", "Raise ValueError for every K < 2, K = 0 included.")
+
+
+@exercise("loo_baseline")
+def test_equal_rewards_of_others_count(student: Student, draw: Draw):
+    """A group of seven with ties, against a loop."""
+    rewards = torch.tensor([draw.shuffled([2.0, 2.0, 2.0, 5.0, 5.0, -1.0, 0.0]) for _ in range(2)])
+    rewards = rewards.double()
+    want = torch.tensor(
+        [[(sum(row) - row[i]) / 6 for i in range(7)] for row in rewards.tolist()], dtype=DOUBLE
+    )
+    expect(student.loo_baseline(rewards)).close(
+        want,
+        "Leave out one sample, not one value: others with the same reward stay in the mean.",
+    )
 
 
 # rloo_advantages
@@ -677,14 +785,31 @@ def test_the_regularised_reward_less_that_of_the_others(student: Student, draw: 
 
 @exercise("rloo_advantages")
 def test_advantages_are_numbers_without_a_graph(student: Student, draw: Draw):
-    """Log-probabilities with a graph: the result must not carry one."""
+    """Each argument in turn with a graph: the result must not carry one."""
     rewards, logps, ref_logps, beta, r = groups(draw)
-    got = student.grad(
-        "rloo_advantages", rewards, logps, ref_logps, beta,
-        wrt=(1,), cotangent=torch.ones(2, 4, dtype=DOUBLE),
-    )  # fmt: skip
-    expect(got.value).close(less_others(r), "The values must be right with a graph as well.")
-    expect(got).true(not got.requires_grad, "Detach: an advantage is a number, not a graph.")
+    for position in (1, 0, 2):
+        got = student.grad(
+            "rloo_advantages", rewards, logps, ref_logps, beta,
+            wrt=(position,), cotangent=torch.ones(2, 4, dtype=DOUBLE),
+        )  # fmt: skip
+        expect(got.value).close(less_others(r), "The values must be right with a graph as well.")
+        expect(got).true(
+            not got.requires_grad,
+            "Detach the result: an advantage is a number, not a graph, whichever of rewards, logps "
+            "and ref_logps carries one.",
+        )
+
+
+@exercise("rloo_advantages")
+def test_without_penalty_the_rewards_are_still_compared(student: Student, draw: Draw):
+    """beta = 0 with four samples, and a beta above 1."""
+    rewards, logps, ref_logps, _, _ = groups(draw)
+    for beta in (0.0, 2.5):
+        expect(student.rloo_advantages(rewards, logps, ref_logps, beta)).close(
+            less_others(rewards - beta * (logps - ref_logps)),
+            "The same formula holds for every beta >= 0: with beta = 0 it is the reward minus the "
+            "mean reward of the others.",
+        )
 
 
 @exercise("rloo_advantages")
@@ -782,6 +907,23 @@ def test_equal_samples_say_nothing_and_large_logits_do_no_harm(student: Student,
     )
 
 
+@exercise("rloo_gradient")
+def test_nearly_impossible_samples_and_logits_with_a_graph(student: Student, draw: Draw):
+    """A sample whose probability underflows to 0, with logits that require a gradient."""
+    theta, R, ref, beta = bandit(draw, 4)
+    theta[1] -= 900.0
+    pi, h = theta.softmax(0), theta.log_softmax(0) - ref.log()
+    reward, scores = R - beta * h, softmax_scores(pi)
+    got = student.grad("rloo_gradient", theta, torch.tensor([1, 2]), R, ref, beta, wrt=(0,),
+                       cotangent=torch.ones(4, dtype=DOUBLE))  # fmt: skip
+    expect(got.value).close(
+        (reward[1] - reward[2]) * (scores[1] - scores[2]) / 2,
+        "Finite logits have finite log-probabilities: use log_softmax, the logarithm of an "
+        "underflowed probability is -inf.",
+    )
+    expect(got).true(not got.requires_grad, "The estimate is returned without graph: detach it.")
+
+
 # expected_estimator
 
 
@@ -842,6 +984,11 @@ def test_the_estimator_receives_rewards_and_scores(student: Student, draw: Draw)
         mistakes={
             "The scores lack - probs: a softmax policy's score is e_y - pi.": probs * A,
         },
+    )
+    A[1] = A[0]
+    expect(student.expected_estimator(probs, A, 2, first)).close(
+        probs * (A - probs @ A),
+        "Outcomes with equal rewards are different outcomes: their scores differ.",
     )
 
 
@@ -933,6 +1080,21 @@ def test_a_constant_added_to_the_rewards_moves_it_by_that_constant(student: Stud
     )
 
 
+@exercise("optimal_baseline_scalar")
+def test_the_size_of_the_scores_does_not_matter(student: Student, draw: Draw):
+    """Equally likely outcomes with scores of ordinary size, then the same scores shrunk."""
+    probs = torch.full((4,), 0.25, dtype=DOUBLE)
+    A = torch.tensor([4.0, 1.0, -2.0, 0.5], dtype=DOUBLE) + draw.uniform(-0.2, 0.2, 4)
+    g = torch.tensor([1.2, -0.4, -0.9, 0.1], dtype=DOUBLE)
+    for size in (1.0, 1e-4):
+        expect(student.optimal_baseline_scalar(probs, A, size * g)).close(
+            (A * g**2).sum() / (g**2).sum(),
+            "The weights are p(y) g(y)^2 over their sum, also for equally likely outcomes and for "
+            "small scores: no epsilon and no clamp in the denominator.",
+            mistakes={"That is E[A], although the outcomes are equally likely.": A.mean()},
+        )
+
+
 # optimal_baseline_vector
 
 
@@ -988,6 +1150,26 @@ def test_a_parameter_that_nothing_moves_is_harmless(student: Student, draw: Draw
     expect(student.optimal_baseline_vector(probs, A, padded)).close(
         want, "A parameter whose score is always 0 must not change the answer, nor make it nan."
     )
+
+
+@exercise("optimal_baseline_vector")
+def test_as_many_parameters_as_outcomes(student: Student, draw: Draw):
+    """The scores of a softmax policy, a square matrix, then the same scores magnified."""
+    probs = torch.tensor(draw.shuffled([0.1, 0.4, 0.2, 0.3]), dtype=DOUBLE)
+    A = torch.tensor(draw.shuffled([3.0, -1.0, 0.5, 1.5]), dtype=DOUBLE)
+    G = softmax_scores(probs)
+    want = lowest_point(lambda b: trace_variance(probs, A, G, b))
+    columns = probs * (G**2).sum(0)
+    for size in (1.0, 50.0):
+        expect(student.optimal_baseline_vector(probs, A, size * G)).close(
+            want,
+            "The squared length of g(y) is a sum over the entries of row y, and the size of all "
+            "scores together does not matter: no clamp.",
+            mistakes={
+                "You summed over the outcomes instead of the coordinates: row y is g(y).":
+                    (columns @ A) / columns.sum(),
+            },
+        )  # fmt: skip
 
 
 # rloo_bias_without_replacement
@@ -1053,6 +1235,19 @@ def test_equally_likely_outcomes_exaggerate_the_gradient(student: Student, draw:
             "For equally likely outcomes the mean is V / (V - 1) times the gradient, so the bias "
             "is the gradient over V - 1. Exchangeable samples are not enough.",
         )
+
+
+@exercise("rloo_bias_without_replacement")
+def test_a_nearly_certain_outcome_and_all_are_drawn(student: Student, draw: Draw):
+    """K = V: every tuple holds all outcomes, so the estimate is the same for each."""
+    probs = torch.tensor(draw.shuffled([0.9998, 0.00015, 0.00005]), dtype=DOUBLE)
+    A = torch.tensor(draw.shuffled([3.0, -1.0, 0.5]), dtype=DOUBLE)
+    estimate = less_others(A[None])[0] @ softmax_scores(probs) / 3
+    expect(student.rloo_bias_without_replacement(probs, A, 3)).close(
+        estimate - probs * (A - probs @ A),
+        "With K = V the estimate does not depend on the order, so the weights must sum to one: "
+        "divide by the mass that is left, however little it is.",
+    )
 
 
 @exercise("rloo_bias_without_replacement")

@@ -394,7 +394,8 @@ print("slope of J along each logit:", [round(float(s), 6) for s in slopes])
 #
 # Compute $\sum_y \pi(y)\,R_\beta^\pi(y)\,\nabla_\theta\ln\pi(y)$ exactly for the softmax policy.
 # It is the gradient of $J$ (uphill), a sum weighted by $\pi$: there is no other mean in it. It may
-# not depend on a constant added to all logits.
+# not depend on a constant added to all logits. What you return is a number, also when `theta`
+# requires a gradient: detach it.
 
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "policy_gradient_exact"}
@@ -673,7 +674,7 @@ check.rloo_advantages(rloo_advantages)
 #
 # The estimate $\hat g$ for one prompt and the softmax policy of section 4: $K$ samples `y` are
 # given as indices, and may repeat. Mind the $1/K$. The check lists all tuples and asks for
-# $\mathbb E[\hat g]=\nabla J$.
+# $\mathbb E[\hat g]=\nabla J$. Like the exact gradient it is a number, without graph.
 
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "rloo_gradient"}

@@ -120,6 +120,8 @@ def policy_gradient_exact(fn: Callable) -> None:
     best = ref.log() + R / 0.5
     if fn(best, R, ref, 0.5).abs().max() > 1e-12:
         fail("At pi* = pi_ref exp(R / beta) / Z the gradient is zero; yours is not.")
+    if theta.requires_grad or fn(theta.clone().requires_grad_(), R, ref, 0.5).requires_grad:
+        fail("Return a number without graph (detach), and leave theta's requires_grad alone.")
     passed("policy_gradient_exact")
 
 
@@ -230,6 +232,9 @@ def rloo_gradient(fn: Callable) -> None:
     equal_samples = fn(theta, torch.tensor([1, 1, 1]), R, ref, 0.5)
     if not equal_samples.abs().max() < 1e-12:
         fail("Three equal samples have advantages 0, so the estimate is 0; yours is not.")
+    with_graph = fn(theta.clone().requires_grad_(), torch.tensor([0, 1]), R, ref, 0.5)
+    if theta.requires_grad or with_graph.requires_grad:
+        fail("Return a number without graph (detach), and leave theta's requires_grad alone.")
     passed("rloo_gradient")
 
 

@@ -2,7 +2,7 @@
 
 
 def policy_gradient_exact(theta, R, ref, beta):
-    logp = theta.log_softmax(0)
+    logp = theta.detach().log_softmax(0)
     pi = logp.exp()
 
     total = torch.zeros_like(theta)

@@ -2,7 +2,7 @@
 
 
 def rloo_gradient(theta, y, R, ref, beta):
-    logp = theta.log_softmax(0)
+    logp = theta.detach().log_softmax(0)
     pi = logp.exp()
     r = (R - beta * (logp - ref.log()))[y]
     scores = torch.eye(len(pi), dtype=pi.dtype)[y] - pi

@@ -2,7 +2,7 @@
 
 
 def rloo_gradient(theta, y, R, ref, beta):
-    logp = theta.log_softmax(0)
+    logp = theta.detach().log_softmax(0)
     r = (R - beta * (logp - ref.log()))[y]
     one_hot = torch.eye(len(theta), dtype=theta.dtype)[y]
     K = len(y)
