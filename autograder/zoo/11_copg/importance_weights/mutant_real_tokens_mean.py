@@ -3,5 +3,5 @@
 message: real tokens
 """
 def importance_weights(logp, mu_logp):
-    real = logp != 0
+    real = (logp != 0) | (mu_logp != 0)
     return ((logp - mu_logp).exp() * real).sum(-1) / real.sum(-1)

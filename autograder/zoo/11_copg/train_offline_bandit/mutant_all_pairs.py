@@ -1,6 +1,6 @@
 """Full batches.
 
-message: all pairs
+message: each pair once
 """
 def train_offline_bandit(
     method, y, y2, R, ref, beta, steps=2000, lr=1e-2, batch_size=512, first_wins=None
