@@ -140,19 +140,17 @@ class _Check:
     def _stub(self, base: Submission, name: str, row: dict[str, Any]) -> None:
         source = next(source for _, cell, source in self.cells if cell == name)
         stub = _SOLUTION.sub(r"\1raise NotImplementedError()", source)
-        result = self._score(base, name, stub, self.keys[0])
+        result = next(self._scores(base, name, stub))
         row["stub"] = result.exercises[name].score
         if row["stub"] != 0:
             row["problems"].append(f"the stub scores {row['stub']}")
 
     def _answer(self, base: Submission, answer: Answer, row: dict[str, Any]) -> None:
-        for key in self.keys:
-            result = self._score(base, answer.exercise, answer.source, key)
+        for result in self._scores(base, answer.exercise, answer.source):
             exercise = result.exercises[answer.exercise]
             if exercise.score is None and not _by_rule(result):
                 row["problems"].append(f"{answer.kind} {answer.name}: {_why(exercise, result)}")
-                continue
-            if answer.kind == "rewrite":
+            elif answer.kind == "rewrite":
                 self._rewrite(answer, exercise, result, row)
             else:
                 self._mutant(answer, exercise, result, row)
@@ -181,11 +179,12 @@ class _Check:
                 f"mutant {answer.name}: no message says {answer.phrase!r}, but: {text}"
             )
 
-    def _score(self, base: Submission, name: str, source: str, key: bytes) -> Result:
-        """Score one exercise with its cell replaced, in a fork of the executed notebook."""
+    def _scores(self, base: Submission, name: str, source: str) -> Iterator[Result]:
+        """Score one exercise under every key with its cell replaced, in a fork of the notebook."""
         cells = [(i, cell, source if cell == name else old) for i, cell, old in self.cells]
         with base.variant(cells, (name, source)) as variant:
-            return self.suite.score(variant, {name: self.points[name]}, key)
+            for key in self.keys:
+                yield self.suite.score(variant, {name: self.points[name]}, key)
 
     def _count(self, report: dict[str, Any]) -> None:
         for name, row in report.items():
