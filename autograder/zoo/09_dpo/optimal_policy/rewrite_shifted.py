@@ -2,6 +2,6 @@
 
 
 def optimal_policy(ref_probs, rewards, beta):
-    scores = rewards / beta
-    each = ref_probs * (scores - scores.max(-1, keepdim=True).values).exp()
+    scores = ref_probs.log() + rewards / beta
+    each = (scores - scores.max(-1, keepdim=True).values).exp()
     return each / each.sum(-1, keepdim=True)
