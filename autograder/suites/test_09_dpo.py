@@ -388,6 +388,18 @@ def test_padding_on_both_sides_and_none(student: Student, draw: Draw):
 
 
 @exercise("sequence_reward", weight=0.5)
+def test_one_long_text(student: Student, draw: Draw):
+    """A batch of one text of thousands of tokens, padded on the right."""
+    hidden, w = draw.normal(1, 3000, 2), draw.normal(2)
+    end = 2 * draw.integer(1100, 1400) + 1
+    expect(student.sequence_reward(hidden, spans([(0, end)], 3000), w)).close(
+        read_at(hidden, [end], w),
+        "A batch of one text keeps its dimension, and positions in the thousands need a wide "
+        "integer type: int8 and float16 cannot count that far.",
+    )
+
+
+@exercise("sequence_reward", weight=0.5)
 def test_masks_of_every_type(student: Student, draw: Draw):
     """The mask as booleans and as floats."""
     hidden, w = draw.normal(3, 5, 4), draw.normal(4)
