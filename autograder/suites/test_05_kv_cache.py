@@ -600,8 +600,8 @@ def filled(length: int, bs: int) -> int:
 @exercise("blocks_needed")
 def test_blocks_of_ragged_lengths(student: Student, draw: Draw):
     """Lengths between two multiples of the block size."""
-    for bs in draw.shuffled([3, 5, 7]):
-        length = bs * draw.integer(3, 9) + draw.integer(1, bs)
+    for bs, rest in draw.shuffled([(3, 1), (5, 4), (7, 2)]):
+        length = bs * draw.integer(3, 9) + rest
         got = whole(student.blocks_needed(length, bs), "Return a whole number, an int.")
         expect(got).equals(
             filled(length, bs),
@@ -745,7 +745,19 @@ def start(student: Student, draw: Draw, length_mod: int | None = None):
     rest = draw.integer(1, bs - 1) if length_mod is None else length_mod
     tokens = draw.integers(0, 1000, 2 * bs + rest).tolist()
     pool = student.new("BlockAllocator", n, bs)
-    return pool, pool.allocate(tokens), tokens, bs, n
+    return pool, new_id(pool.allocate(tokens)), tokens, bs, n
+
+
+def new_id(value) -> int:
+    """The id that allocate or fork returned."""
+    return whole(value, "allocate and fork return the id of the new sequence, an int.")
+
+
+def table_of(pool, seq: int) -> list[int]:
+    """A sequence's block table."""
+    blocks = pool.table(seq)
+    expect(blocks).true(isinstance(blocks, list), "table returns a list of block ids.")
+    return [whole(block, "Block ids are whole numbers.") for block in blocks]
 
 
 USED_BEFORE = "Every new sequence, a fork included, gets an id that was not used before."
@@ -764,7 +776,7 @@ def test_allocate_takes_just_the_blocks_it_needs(student: Student, draw: Draw):
     used, ids, blocks = 0, [], []
     for length in (2 * bs + 1, 0, 2 * bs, bs - 1):
         tokens = draw.integers(0, 1000, length).tolist()
-        seq = pool.allocate(tokens)
+        seq = new_id(pool.allocate(tokens))
         reads(pool, seq, tokens, "After allocate(tokens) the sequence reads exactly these tokens.")
         used += filled(length, bs)
         expect(pool.n_free()).equals(
@@ -772,14 +784,14 @@ def test_allocate_takes_just_the_blocks_it_needs(student: Student, draw: Draw):
             "allocate takes blocks_needed(len(tokens), block_size) blocks: none for an empty "
             "prompt, no spare one at an exact multiple.",
         )
-        ids, blocks = [*ids, seq], blocks + pool.table(seq)
+        ids, blocks = [*ids, seq], blocks + table_of(pool, seq)
     expect(ids).true(len(set(ids)) == 4, USED_BEFORE)
     expect(blocks).true(
         len(set(blocks)) == len(blocks) and set(blocks) <= set(range(n)),
         "Sequences that were not forked have no block in common.",
     )
     pool.free(ids[1])
-    expect(pool.allocate([]) in ids).equals(False, USED_BEFORE)
+    expect(new_id(pool.allocate([])) in ids).equals(False, USED_BEFORE)
 
 
 @exercise("BlockAllocator")
@@ -787,7 +799,7 @@ def test_append_fills_the_last_block_before_the_next(student: Student, draw: Dra
     """From empty, token by token, over two block edges."""
     bs = draw.integer(3, 6)
     pool = student.new("BlockAllocator", 9, bs)
-    seq, tokens = pool.allocate([]), draw.integers(0, 1000, 2 * bs + 1).tolist()
+    seq, tokens = new_id(pool.allocate([])), draw.integers(0, 1000, 2 * bs + 1).tolist()
     for count, token in enumerate(tokens, start=1):
         pool.append(seq, token)
         expect(pool.n_free()).equals(
@@ -802,19 +814,21 @@ def test_a_fork_shares_all_blocks_and_copies_none(student: Student, draw: Draw):
     """Fork, and a fork of the fork."""
     pool, a, tokens, _, _ = start(student, draw)
     free = pool.n_free()
-    b = pool.fork(a)
-    c = pool.fork(b)
+    b = new_id(pool.fork(a))
+    c = new_id(pool.fork(b))
     expect(pool.n_free()).equals(free, "A fork copies nothing and takes no block: tables only.")
     expect(len({a, b, c})).equals(3, USED_BEFORE)
     for seq in (b, c):
-        expect(pool.table(seq)).equals(pool.table(a), "A fork's table lists the same blocks.")
+        expect(table_of(pool, seq)).equals(
+            table_of(pool, a), "A fork's table lists the same blocks."
+        )
         reads(pool, seq, tokens, "A fork reads the same tokens.")
-    counts = [pool.ref_count(block) for block in pool.table(a)]
+    counts = [pool.ref_count(block) for block in table_of(pool, a)]
     expect(counts).equals(
         [3] * len(counts), "The reference count of a block is the number of tables it is in."
     )
     pool.free(b)
-    expect(pool.fork(a) in (a, b, c)).equals(False, USED_BEFORE)
+    expect(new_id(pool.fork(a)) in (a, b, c)).equals(False, USED_BEFORE)
 
 
 @exercise("BlockAllocator", weight=2)
@@ -822,16 +836,18 @@ def test_append_copies_a_shared_last_block(student: Student, draw: Draw):
     """Three sequences share a half full last block; the parent or a fork appends."""
     for writer in range(3):
         pool, a, tokens, _, _ = start(student, draw)
-        family = [a, pool.fork(a), pool.fork(a)]
-        before, free = pool.table(a), pool.n_free()
+        family = [a, new_id(pool.fork(a)), new_id(pool.fork(a))]
+        before, free = table_of(pool, a), pool.n_free()
         pool.append(family[writer], -1)
-        expect(pool.table(family[writer])[-1] == before[-1]).equals(
+        expect(table_of(pool, family[writer])[-1:] == before[-1:]).equals(
             False,
             "A shared block is copied before it is written to, whoever writes, the parent or a "
             "fork: the writer's table ends with the copy.",
         )
         for seq in family[:writer] + family[writer + 1 :]:
-            expect(pool.table(seq)).equals(before, "An append changes no other sequence's table.")
+            expect(table_of(pool, seq)).equals(
+                before, "An append changes no other sequence's table."
+            )
             reads(pool, seq, tokens, "An append to one sequence changed what another one reads.")
         reads(
             pool,
@@ -839,13 +855,13 @@ def test_append_copies_a_shared_last_block(student: Student, draw: Draw):
             [*tokens, -1],
             "After the copy the sequence reads its old tokens and the new one.",
         )
-        after = pool.table(family[writer])
+        after = table_of(pool, family[writer])
         expect(after[:-1]).equals(before[:-1], "Full blocks stay shared and keep their place.")
         expect(pool.n_free()).equals(
             free - 1,
             "Copy-on-write takes one block: only the last one is copied, full ones stay shared.",
         )
-        counts = [pool.ref_count(block) for block in [*before, after[-1]]]
+        counts = [pool.ref_count(block) for block in [*before, *after[-1:]]]
         expect(counts).equals(
             [3] * (len(before) - 1) + [2, 1],
             "After the copy the old block has one owner less, the new block has one, and full "
@@ -858,11 +874,11 @@ def test_the_last_owner_writes_in_place(student: Student, draw: Draw):
     """Two sequences share; after one has copied or is gone, the other owns the block."""
     for parted in ("append", "free"):
         pool, a, tokens, _, _ = start(student, draw)
-        b = pool.fork(a)
+        b = new_id(pool.fork(a))
         pool.append(b, -1) if parted == "append" else pool.free(b)
-        table, free = pool.table(a), pool.n_free()
+        table, free = table_of(pool, a), pool.n_free()
         pool.append(a, -2)
-        expect((pool.n_free(), pool.table(a))).equals(
+        expect((pool.n_free(), table_of(pool, a))).equals(
             (free, table), "A block with a single owner is written in place: no copy, no new block."
         )
         reads(pool, a, [*tokens, -2], "A token written in place follows the others.")
@@ -874,11 +890,11 @@ def test_the_last_owner_writes_in_place(student: Student, draw: Draw):
 def test_a_full_shared_block_is_never_copied(student: Student, draw: Draw):
     """A fork at an exact multiple of the block size."""
     pool, a, tokens, _, _ = start(student, draw, length_mod=0)
-    b = pool.fork(a)
-    table, free = pool.table(a), pool.n_free()
+    b = new_id(pool.fork(a))
+    table, free = table_of(pool, a), pool.n_free()
     pool.append(b, -1)
     pool.append(a, -2)
-    tables = pool.table(a), pool.table(b)
+    tables = table_of(pool, a), table_of(pool, b)
     expect((tables[0][:-1], tables[1][:-1])).equals(
         (table, table),
         "A full block is never written again, so it stays shared: the token opens a new block.",
@@ -892,15 +908,15 @@ def test_a_full_shared_block_is_never_copied(student: Student, draw: Draw):
 def test_free_keeps_what_others_share(student: Student, draw: Draw):
     """The parent is freed, its fork stays; the pool is then filled up."""
     pool, a, tokens, bs, n = start(student, draw)
-    b = pool.fork(a)
-    shared = pool.table(a)
+    b = new_id(pool.fork(a))
+    shared = table_of(pool, a)
     pool.append(a, -1)
     pool.free(a)
     expect(pool.n_free()).equals(
         n - len(shared),
         "free gives back the blocks that nobody else holds, and no shared one.",
     )
-    others = [pool.allocate([-5] * bs) for _ in range(n - len(shared))]
+    others = [new_id(pool.allocate([-5] * bs)) for _ in range(n - len(shared))]
     expect(pool.n_free()).equals(0, "Blocks that were given back can be allocated again.")
     reads(pool, b, tokens, "A block that was still shared has been freed and overwritten.")
     for seq in [b, *others]:
@@ -917,22 +933,22 @@ def test_a_full_pool_raises_and_nothing_changes(student: Student, draw: Draw):
     bs = draw.integer(4, 7)
     pool = student.new("BlockAllocator", 4, bs)
     half, full = list(range(bs + 2)), list(range(bs))
-    a = pool.allocate(half)
+    a = new_id(pool.allocate(half))
     raised = pool.raised("allocate", [0] * (2 * bs + 1))
     expect(raised).equals("MemoryError", "allocate raises MemoryError if there are too few blocks.")
     expect(pool.n_free()).equals(
         2, "A failed allocate takes nothing: count the blocks before you take the first."
     )
-    b = pool.allocate(full)
-    c = pool.allocate(full)
-    d = pool.fork(a)
-    tables = [pool.table(seq) for seq in (a, b, c, d)]
+    b = new_id(pool.allocate(full))
+    c = new_id(pool.allocate(full))
+    d = new_id(pool.fork(a))
+    tables = [table_of(pool, seq) for seq in (a, b, c, d)]
     counts = [pool.ref_count(block) for block in range(4)]
     for seq in (b, d):
         expect(pool.raised("append", seq, -1)).equals(
             "MemoryError", "append raises MemoryError if it needs a block and none is free."
         )
-    after = [pool.table(seq) for seq in (a, b, c, d)], [pool.ref_count(i) for i in range(4)]
+    after = [table_of(pool, seq) for seq in (a, b, c, d)], [pool.ref_count(i) for i in range(4)]
     expect(after).equals(
         (tables, counts),
         "A failed append changes nothing: take the new block before you let go of the old one.",
@@ -950,7 +966,7 @@ def test_a_full_pool_raises_and_nothing_changes(student: Student, draw: Draw):
 def test_unknown_and_freed_sequences_raise_key_errors(student: Student, draw: Draw):
     """Every method on a freed id, and on one that never was."""
     pool, a, _, _, n = start(student, draw)
-    b = pool.fork(a)
+    b = new_id(pool.fork(a))
     pool.free(a)
     free = pool.n_free()
     for seq in (a, 10_000):
@@ -963,37 +979,62 @@ def test_unknown_and_freed_sequences_raise_key_errors(student: Student, draw: Dr
 
 @exercise("BlockAllocator", weight=2)
 def test_a_long_random_story_keeps_every_sequence_intact(student: Student, draw: Draw):
-    """120 random operations against plain lists; free + used = all, at every step."""
+    """A few chosen operations, then 120 random ones, against plain lists."""
     bs, n = 7, 24
     pool, truth = student.new("BlockAllocator", n, bs), Model(bs)
+    _act(pool, truth, "allocate", 0, list(range(bs + 2)))
+    for action, index in (("fork", 0), ("fork", 1), ("append", 0), ("append", 1)):
+        _act(pool, truth, action, index, [])
+    _act(pool, truth, "allocate", 0, list(range(2 * bs)))
+    for action, index in (("fork", 3), ("append", 4), ("append", 3), ("allocate", 0)):
+        _act(pool, truth, action, index, [])
+    _compare(pool, truth, n)
     for turn in range(120):
         action = draw.choice(["allocate", "fork", "fork", "append", "append", "append", "free"])
-        seq = draw.choice(sorted(truth.tokens)) if truth.tokens else None
-        if seq is None or (action == "allocate" and truth.live() < n - 3):
-            tokens = [turn * 10 + i for i in range(draw.integer(0, 20))]
-            truth.allocate(pool.allocate(tokens), tokens)
-        elif action == "fork" and len(truth.tokens) < 7:
-            truth.fork(seq, pool.fork(seq))
-        elif action == "free" and len(truth.tokens) > 3:
-            pool.free(seq)
-            truth.free(seq)
-        elif not (truth.needs_block(seq) and truth.live() == n):
-            pool.append(seq, turn)
-            truth.append(seq, turn)
-        expect(pool.n_free()).equals(
-            n - truth.live(), "Free and used blocks must add up to the whole pool at every step."
-        )
+        index = draw.integer(0, len(truth.tokens))
+        seq = list(truth.tokens)[index]
+        full = truth.needs_block(seq) and truth.live() == n
+        if action == "allocate" and truth.live() >= n - 3 or action == "append" and full:
+            continue
+        if action == "fork" and len(truth.tokens) > 6 or action == "free" and len(truth.tokens) < 4:
+            continue
+        tokens = [turn * 10 + i for i in range(draw.integer(1, 20))]
+        _act(pool, truth, action, index, tokens)
         if turn % 10 == 9:
             _compare(pool, truth, n)
+    _compare(pool, truth, n)
+
+
+def _act(pool, truth: Model, action: str, index: int, tokens: list) -> None:
+    """One operation on the pool and on the lists, on the sequence that is `index` oldest."""
+    seq = list(truth.tokens)[index] if truth.tokens else None
+    if action in ("allocate", "fork"):
+        new = new_id(pool.allocate(tokens) if action == "allocate" else pool.fork(seq))
+        expect(new in truth.tokens).equals(False, USED_BEFORE)
+    if action == "allocate":
+        truth.allocate(new, tokens)
+    elif action == "fork":
+        truth.fork(seq, new)
+    elif action == "append":
+        token = len(truth.tokens[seq]) * 1000 + index
+        pool.append(seq, token)
+        truth.append(seq, token)
+    else:
+        pool.free(seq)
+        truth.free(seq)
 
 
 def _compare(pool, truth: Model, n: int) -> None:
     """All contents and counts of a pool."""
-    tables = {seq: pool.table(seq) for seq in truth.tokens}
+    tables = {seq: table_of(pool, seq) for seq in truth.tokens}
     for seq, tokens in truth.tokens.items():
         reads(
             pool, seq, tokens, "After many operations a sequence reads other tokens than its own."
         )
+    expect(pool.n_free()).equals(
+        n - truth.live(),
+        "Free blocks and blocks that some sequence holds must add up to the whole pool.",
+    )
     counts = [pool.ref_count(block) for block in range(n)]
     want = [sum(block in table for table in tables.values()) for block in range(n)]
     expect(counts).equals(want, "The reference count of a block is the number of tables it is in.")
