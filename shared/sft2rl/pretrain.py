@@ -15,6 +15,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -102,7 +103,7 @@ def build_model(kind: str, vocab_size: int, dropout: float) -> PreTrainedModel:
 def _add_dropout(model: LlamaForCausalLM, rate: float) -> None:
     """Dropout on the embeddings and on what each block adds; Llama has none of its own."""
 
-    def drop(module: torch.nn.Module, inputs: object, output: object) -> object:
+    def drop(module: torch.nn.Module, inputs: Any, output: Any) -> Any:
         if isinstance(output, tuple):
             return (F.dropout(output[0], rate, module.training), *output[1:])
         return F.dropout(output, rate, module.training)

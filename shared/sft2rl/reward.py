@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -163,7 +164,7 @@ def pairwise_accuracy(scores: torch.Tensor, means: torch.Tensor, gap: float = 0.
 
 
 @cache
-def _analyzer():
+def _analyzer() -> Any:
     try:
         from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
     except ImportError as error:

@@ -220,7 +220,9 @@ class Run:
 
         return loss_of
 
-    def online(self, prompts: torch.Tensor, reward: Callable[..., torch.Tensor], tokenizer: Any):
+    def online(
+        self, prompts: torch.Tensor, reward: Callable[..., torch.Tensor], tokenizer: Any
+    ) -> Callable[..., Any]:
         """The loss of fresh samples from the policy itself, with a leave-one-out baseline."""
         f, s = self.functions, self.settings
 

@@ -92,7 +92,7 @@ def frontier(results: Results, beta: float = 0.2) -> None:
         if not points:
             continue
         points.sort(key=lambda point: point[0].mean)
-        x, y = ([point[axis] for point in points] for axis in (0, 1))
+        x, y = [kl for kl, _, _ in points], [reward for _, reward, _ in points]
         ax.errorbar(
             [each.mean for each in x],
             [each.mean for each in y],
