@@ -795,7 +795,7 @@ def test_the_log_is_called_after_each_step(student: Student, draw: Draw):
 @exercise("train_offline")
 def test_copg_finds_the_optimum_of_the_listed_task(student: Student, draw: Draw):
     """The regret on fifteen completions, all of them well covered by the data."""
-    task = student.new("EnumerableTask", seed=draw.choice([3, 4, 5, 6]))
+    task = student.new("EnumerableTask", seed=draw.choice([0, 3, 5, 6]))
     pairs, policy = task.pairs(4096, 1), task.policy()
     student.train_offline(policy, pairs, "copg", 0.5, 400, 256, lr=2e-2)
     regret = task.regret(policy)

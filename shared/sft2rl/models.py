@@ -17,7 +17,6 @@ from transformers.utils import logging
 from sft2rl.textdata import DATA
 
 REFERENCE = DATA / "llama"
-GPT2_STYLE = DATA / "gpt2"
 
 
 def load_model(name: str | Path = REFERENCE) -> PreTrainedModel:

@@ -791,8 +791,7 @@ check.evaluate_policy(evaluate_policy)
 # - **2 points** if it is better than the reference: the 95 % confidence interval of
 #   $J(\pi) - J(\pi_\text{ref})$ lies above 0;
 # - **2 points** more at each of two thresholds (the interval must reach them): they follow from the
-#   course's own runs and are printed below. The settings that you find here reach both; better
-#   ones reach the leaderboard.
+#   course's own runs and are printed below.
 #
 # Weights cannot prove how they were made. What shows it is the recorded run in this notebook, which
 # is what a TA looks at, so leave the outputs of the cells below in place. Your samples and batches
@@ -830,7 +829,7 @@ def policy_pg() -> dict:
         "beta", "steps" (int, at most 5000), "lr", and "baseline": None or a number.
     """
     ### BEGIN SOLUTION
-    return {"beta": 0.2, "steps": 256, "lr": 2e-4, "baseline": 0.1}
+    return {"beta": 0.2, "steps": 256, "lr": 2e-4, "baseline": 0.06}
     ### END SOLUTION
 
 
@@ -938,9 +937,10 @@ for name, levels in project_results.THRESHOLDS.items():
 # %% [markdown]
 # ## 8. What the course's runs say
 #
-# One run of each is an anecdote. The course ran each setting with several seeds (own pairs, own
-# batches) by `python -m sft2rl.sweep --losses ...`; the results ship. To make your own, run that
-# command with this notebook as `--losses` and load your file instead.
+# One run of each is an anecdote. The course runs its settings seed by seed (own pairs, own batches)
+# with `python -m sft2rl.sweep --losses ...`, and ships the results; the column *seeds* says how
+# many there are. To make your own, run that command with this notebook as `--losses` and load your
+# file instead.
 
 # %% tags=["show"]
 results = project_results.load()
@@ -969,10 +969,10 @@ widgets.frontier(results)
 # - Order the methods by $J$ and look at the **intervals** before you say "better". Where two
 #   intervals overlap, the honest sentence is "not distinguished by these runs".
 # - The naive offline PG and the centred one are *different methods* here. Say which one you mean.
-# - Offline, everybody is far from $J_*$, and online RLOO is much closer. It sampled afresh at every
-#   step, from the policy as it was then: other data, and more computing. The comparison is fair as
-#   a statement about data, and unfair as one about losses.
-# - The win rate by VADER, who never took part in training, moves in the same direction, and less.
+# - Offline, everybody is far from $J_*$. Online RLOO samples afresh at every step, from the policy as
+#   it is then: other data, and more computing. A comparison with it is fair as a statement about
+#   data, and unfair as one about losses.
+# - VADER never took part in training. How much of each gain does it confirm?
 #
 # ### A constant that changes everything, or nothing
 #
@@ -995,6 +995,9 @@ predict(
 
 # %% tags=["show"]
 for name in ("reference", "pg-none-0.2", "pg-none-0.2+2", "pg-none-0.2-2", "copg-0.2"):
+    if name not in ("reference", *results.names):
+        print(f"{name:15s} is not among these results")
+        continue
     if name == "reference":
         row = results.reference
     else:
@@ -1065,14 +1068,13 @@ if RERUN:
 #    you found yourself in section 1.
 
 # %% [markdown] nbgrader={"schema_version": 3, "solution": true, "grade": true, "locked": false, "task": false, "grade_id": "written_findings", "points": 12}
-# **Model answer.** *Comparison.* In the course's runs every trained policy except the shifted PG is
-# above the reference. CoPG at β = 0.2 has the highest mean J of the offline methods; its interval
-# lies above those of SFT and of DPO at the β's tried, the best of which is between 0.5 and 1. PG with
-# the mean reward as its baseline comes close to CoPG; the two intervals overlap (or nearly do), so I
-# would not call them different on this evidence. Online RLOO is far above all of them, but it drew
-# new samples at each step. My own policies are single runs: their standard error of about 0.02 is
-# that of the evaluation only and does not contain the chance in pairs and batches; they agree with
-# the course's intervals. *Reward hacking.* Without a baseline each completion is pushed by R_β
+# **Model answer.** (Put the figures of the table of section 8 in the first part; they are those of
+# the shipped results.) *Comparison.* The order of the offline methods by mean J is ..., with these
+# intervals over seeds: ... Where two intervals overlap, as those of CoPG and of PG with the mean
+# reward as its baseline may, I do not call the methods different on this evidence. Online RLOO drew
+# new samples at each step, so it is no comparison of losses. My own policies are single runs: their
+# standard error of about 0.025 is that of the evaluation only and does not contain the chance in
+# pairs and batches. *Reward hacking.* Without a baseline each completion is pushed by R_β
 # itself. Minus 2 makes nearly all coefficients negative: the policy moves away from everything in the
 # data, KL goes far beyond that of any other run, J falls far below the reference, and the raw reward,
 # the win rate and VADER's win rate are the best of all runs. Plus 2 makes all coefficients positive:
@@ -1086,8 +1088,8 @@ if RERUN:
 # there. Rank of methods depends on β, on length and on the number of pairs. An experiment: the same
 # sweep with a pretrained model and people as blind raters of pairs of texts at equal KL.
 #
-# **Rubric.** Comparison: 1 for J with intervals over seeds, 1 for a right order of CoPG, DPO, SFT and
-# reference, 1 for not claiming more about CoPG against centred PG than the intervals show, 1 for own
+# **Rubric.** Comparison: 1 for J with intervals over seeds, 1 for the order of CoPG, DPO, SFT and
+# reference that the table shows, 1 for not claiming more about CoPG against centred PG than the intervals show, 1 for own
 # figures with the right reading of their standard error. Hacking: 1 for the collapse (KL up, J down,
 # R up), 1 for the reason (sign of the coefficients; a constant does not average out under the data), 1
 # for the invariance of CoPG, DPO and SFT with its reason, 1 for the figures that mislead and a quoted
