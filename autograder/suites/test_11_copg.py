@@ -45,6 +45,7 @@ def padded_logps(draw):
     logp = -draw.uniform(0.2, 2.0, 4, 6) * real
     mu_logp = -draw.uniform(0.2, 2.0, 4, 6) * real
     logp[2, 1], mu_logp[0, 3] = 0.0, 0.0
+    logp[3] = mu_logp[3] / 2  # a weight above 1
     return logp, mu_logp, real
 
 
