@@ -305,6 +305,13 @@ def test_pairs_are_weighted_by_the_frequency_of_the_word(student: Student, draw:
             "You kept the count of the last word only instead of adding.": last,
         },
     )
+    big, bigger = draw.sample(range(1000, 60_000), 2)
+    many = draw.integer(2000, 90_000)
+    expect(student.count_pairs({(a, b): 1, (big, bigger, c): many, (bigger, c): 1})).equals(
+        {(a, b): 1, (big, bigger): many, (bigger, c): many + 1},
+        "Every pair that occurs is counted: one that occurs a single time, one that occurs "
+        "very often, and ids of any size.",
+    )
 
 
 @exercise("count_pairs", weight=1)
@@ -360,7 +367,16 @@ def test_every_occurrence_is_replaced(student: Student, draw: Draw):
             "You stopped after the first occurrence.": [new, *ids[2:]],
             "You lost the last id.": [new, new, c, new, d, d],
         },
+        exact=True,
     )
+    big, other = draw.sample(range(1000, 9000), 2)
+    for pair in ((0, a), (a, 0), (big, other)):
+        left, right = pair
+        expect(student.merge_pair([left, right, c, left, right], pair, 9999)).equals(
+            [9999, c, 9999],
+            "Any id may be part of the pair: 0 is an id like the others, and large ids are "
+            "compared by value, with ==.",
+        )
 
 
 @exercise("merge_pair", weight=1)
