@@ -805,8 +805,8 @@ def one_hot_minus_softmax(logits: torch.Tensor, targets: torch.Tensor) -> torch.
 
 @exercise("token_logps", weight=2)
 def test_each_target_gets_its_log_softmax(student: Student, draw: Draw):
-    """Random logits of three shapes, one of them with as many positions as tokens."""
-    for b, t, v in ((3, 4, 6), (2, 5, 5), (1, 1, 3)):
+    """Random logits of several shapes, with as many positions as tokens or as rows."""
+    for b, t, v in ((3, 4, 6), (2, 5, 5), (1, 1, 3), (4, 4, 6)):
         logits = 2 * draw.normal(b, t, v)
         targets = draw.integers(0, v, b, t)
         want = reference_logps(logits, targets)
@@ -846,6 +846,15 @@ def test_large_logits_neither_overflow_nor_underflow(student: Student, draw: Dra
     expect(student.token_logps(far, torch.tensor([[1]]))).close(
         torch.tensor([[-1000.0]], dtype=torch.float64),
         "log(softmax(...)) underflows to minus infinity, where log_softmax is finite.",
+    )
+    farther = -float(draw.integer(20_000, 90_000))
+    expect(
+        student.token_logps(
+            torch.tensor([[[0.0, farther]]], dtype=torch.float64), torch.tensor([[1]])
+        )
+    ).close(
+        torch.tensor([[farther]], dtype=torch.float64),
+        "A log-probability has no lower bound: do not clamp it.",
     )
 
 
@@ -1098,6 +1107,33 @@ def test_the_gradient_of_the_sequence(student: Student, draw: Draw):
     )
 
 
+@exercise("sequence_logp", weight=1)
+def test_a_long_row_alone_in_its_batch(student: Student, draw: Draw):
+    """One row of several hundred tokens, whose probability is too small for a float."""
+    logits = draw.normal(1, 900, 5)
+    targets = draw.integers(0, 5, 1, 900)
+    got = student.sequence_logp(logits, targets)
+    expect(got).tensor((1,), torch.float64, "A batch of one row gives a tensor [1], no scalar.")
+    expect(got).close(
+        reference_logps(logits, targets).sum(-1),
+        "Add log-probabilities: the product of many probabilities underflows to 0.",
+    )
+
+
+@exercise("sequence_logp", weight=1)
+def test_sequences_keep_the_dtype_of_the_logits(student: Student, draw: Draw):
+    """Single precision in, single precision out."""
+    logits = draw.normal(3, 4, 5, dtype=torch.float32)
+    targets = draw.integers(0, 5, 3, 4)
+    targets[1, 2:] = -100
+    got = student.sequence_logp(logits, targets)
+    expect(got).tensor((3,), torch.float32, "The result keeps the dtype of the logits.")
+    expect(got).close(
+        reference_logps(logits, targets).sum(-1).float(),
+        "The result is the sum over the targets that count, also in single precision.",
+    )
+
+
 # exhaustive_distribution ------------------------------------------------------------------
 
 
@@ -1196,7 +1232,8 @@ def test_the_whole_adds_up_and_starts_like_the_model(student: Student, draw: Dra
 def test_perplexity_is_the_exponential_of_the_mean_nll(student: Student, draw: Draw):
     """Uniform models, whose perplexity is the size of their vocabulary, and any other."""
     cases = [(float(draw.uniform(30.0, 90.0)), draw.integer(20, 60))]
-    cases += [(n * math.log(v), n) for v in (2, 17, 50_257) for n in (1, draw.integer(5, 5000))]
+    sizes = (2, 17, 50_257, 3_000_000)
+    cases += [(n * math.log(v), n) for v in sizes for n in (1, draw.integer(5, 5000))]
     for nll, n in cases:
         mistakes = {
             "You raised 2 to a power in nats: natural logarithms need exp.": 2 ** (nll / n),
@@ -1212,15 +1249,22 @@ def test_perplexity_is_the_exponential_of_the_mean_nll(student: Student, draw: D
             "Perplexity is exp(nll_sum / num_tokens), a Python float.",
             mistakes=mistakes,
         )
+    expect(student.perplexity(0.0, draw.integer(2, 50))).close(
+        1.0, "A model that is certain and right has NLL 0 and the perplexity 1, exactly."
+    )
 
 
 @exercise("perplexity", weight=1)
 def test_no_token_no_perplexity(student: Student, draw: Draw):
-    """No tokens at all, with and without some NLL."""
-    for nll in (0.0, float(draw.uniform(1.0, 5.0))):
+    """No tokens at all, with and without some NLL, and a negative number of tokens."""
+    some = float(draw.uniform(1.0, 5.0))
+    for nll in (0.0, some):
         expect(student.raised("perplexity", nll, 0)).equals(
             "ValueError", "The perplexity of no token is undefined: raise ValueError."
         )
+    expect(student.raised("perplexity", some, -draw.integer(1, 9))).equals(
+        "ValueError", "A negative number of tokens is less than 1, too: raise ValueError."
+    )
 
 
 # corpus_perplexity ------------------------------------------------------------------------
@@ -1267,6 +1311,23 @@ def test_cutting_a_text_in_two_changes_nothing(student: Student, draw: Draw):
             want,
             "Where one text ends and the next begins does not matter: tokens count, not texts.",
         )
+    often = -draw.uniform(1.0, 2.0)
+    rare = -draw.uniform(4.0, 5.0)
+    alike = torch.cat([often.expand(5), rare.expand(1), often.expand(2)])
+    expect(student.corpus_perplexity([alike[:3], alike[3:]])).close(
+        math.exp(-alike.sum().item() / 8),
+        "Tokens with equal log-probabilities all count: repeats are not removed.",
+    )
+    certain = torch.cat([logps, torch.zeros(draw.integer(3, 9), dtype=torch.float64)])
+    expect(student.corpus_perplexity([certain[:7], certain[7:]])).close(
+        math.exp(-certain.sum().item() / len(certain)),
+        "A token with the log-probability 0 is a token: it counts in the denominator.",
+    )
+    long = -draw.uniform(0.5, 3.0, 2000)
+    expect(student.corpus_perplexity([long])).close(
+        math.exp(-long.sum().item() / 2000),
+        "Add log-probabilities: the product of many probabilities underflows to 0.",
+    )
 
 
 @exercise("corpus_perplexity", weight=1)
