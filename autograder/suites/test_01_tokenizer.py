@@ -579,6 +579,13 @@ def test_encodings_are_those_of_the_library(student: Student, draw: Draw):
             "no pair of the word is among the merges.",
             mistakes={"You did not merge anything.": ids_of(text)},
         )
+    long = "".join(draw.sample("abcdefghijklmnopqrstuvwxyz", 20))
+    chain = [_ID[ord(letter)] for letter in long]
+    pairs = [(chain[0] if k == 0 else 255 + k, right) for k, right in enumerate(chain[1:])]
+    expect(student.encode(f"{long} {long}", pairs)).equals(
+        [274, _ID[ord(" ")], 274],
+        "A word may need many merges: go on until no pair of it is left, however often that is.",
+    )
 
 
 def _spelled(merges: list[Pair]) -> dict[int, bytes]:
@@ -633,6 +640,8 @@ def test_the_pair_learnt_first_is_merged_first(student: Student, draw: Draw):
             b + c + d + d: [256, m, m],
             a + b + c + d: [i, 256, m],
             a + b + b + c + d: [257, 256, m],
+            # abc is the bytes of an entry that the merges cannot reach.
+            a + b + c: [i, 256],
             # ab occurs three times, yet bc was learnt before it.
             a + b + c + a + b + c + a + b: [i, 256, i, 256, 257],
             c + d + b + c + d + d: [259, 256, m, m],
@@ -678,7 +687,8 @@ def test_bytes_without_merges_and_beyond_ascii(student: Student, draw: Draw):
     )
     first, second = (_ID[byte] for byte in "é".encode())
     pair = (first, second)
-    for merges, want in (([], [*pair, *pair]), ([pair], [256, 256]), ([pair, (256, 256)], [257])):
+    cases = [([], [*pair, *pair]), ([pair], [256, 256]), ([pair, (256, 256)], [257])]
+    for merges, want in (*cases, ([(second, first)], [first, 256, second])):
         expect(student.encode("éé", merges)).equals(
             want,
             "Merges work on bytes, so they can put a character of several bytes together; the ids "
@@ -731,6 +741,11 @@ def test_any_vocabulary_will_do(student: Student, draw: Draw):
         "ab" + text + "ab",
         "Look every id up in the vocabulary that you were given, one by one and in order.",
     )
+    # All 256 bytes under the same ids in another order.
+    turned = {(i + 1) % 256: data for i, data in _BYTE_VOCAB.items()}
+    expect(student.decode([(i + 1) % 256 for i in ids_of(text)], turned)).equals(
+        text, "The vocabulary that you were given need not be that of train_bpe."
+    )
 
 
 @exercise("decode", weight=1)
@@ -763,6 +778,13 @@ def test_nothing_is_stripped_or_cleaned_up(student: Student, draw: Draw):
         "The text is exactly what the bytes say: no stripping, no clean-up of spaces.",
         mistakes={"You stripped the text.": text.strip()},
     )
+    for text in (f"\ufeff{draw.word()}", f"{draw.word()}e\u0301", f"{draw.word()}\x00"):
+        ids, other = _cut(text.encode("utf-8"), draw)
+        expect(student.decode(ids, other)).equals(
+            text,
+            "A byte-order mark at the start, a combining accent and a NUL at the end are "
+            "characters like all others: no stripping, no normalisation.",
+        )
     expect(student.decode([], vocab)).equals("", "No ids decode to an empty string.")
 
 
@@ -1013,10 +1035,12 @@ def test_empty_and_one_token_completions(student: Student, draw: Draw):
     """A completion that is only the EOS, one of one token, and prompts that fill the row."""
     pad = draw.integer(20, 30)
     a, b, c = draw.integers(1, 20, 3).tolist()
-    ids = _rows([[a, b, pad, pad], [a, b, c, a], [c, b, a, pad], [a, pad, pad, pad]])
+    ids = _rows(
+        [[a, b, pad, pad], [a, b, c, a], [c, b, a, pad], [a, pad, pad, pad], [b, pad, pad, pad]]
+    )
     x = -100
-    expect(student.shift_labels(ids, torch.tensor([2, 4, 3, 4]), pad)).equals(
-        _rows([[x, pad, x], [x, x, x], [x, x, pad], [x, x, x]]),
+    expect(student.shift_labels(ids, torch.tensor([2, 4, 3, 4, 1]), pad)).equals(
+        _rows([[x, pad, x], [x, x, x], [x, x, pad], [x, x, x], [pad, x, x]]),
         "An EOS directly after the prompt is the whole completion; a prompt that fills the "
         "row leaves nothing to predict.",
     )
@@ -1151,7 +1175,8 @@ def probability(word: Word, table: dict[Word, list[float]]) -> float:
 @exercise("exhaustive_distribution", weight=1)
 def test_the_sequences_are_exactly_the_complete_ones(student: Student, draw: Draw):
     """The keys, for several vocabulary sizes, lengths and EOS ids."""
-    for v, t_max, eos in ((2, 4, draw.integer(0, 2)), (3, 3, 1), (4, 2, draw.integer(0, 4))):
+    cases = [(2, 4, draw.integer(0, 2)), (3, 3, 1), (4, 2, draw.integer(0, 4))]
+    for v, t_max, eos in (*cases, (3, 1, draw.integer(0, 3)), (2, 6, draw.integer(0, 2))):
         table, step_fn = tiny_model(draw, v, t_max)
         got = student.exhaustive_distribution(step_fn, v, t_max, eos)
         expect(got).true(isinstance(got, dict), "Return a dict from sequences to probabilities.")
@@ -1203,6 +1228,23 @@ def test_a_probability_is_the_product_of_its_conditionals(student: Student, draw
                 "You returned log-probabilities.": {word: math.log(p) for word, p in want.items()},
             },
         )
+    tiny = float(draw.uniform(1e-6, 9e-6))
+    kinds: list[bool] = []
+
+    def rarely_zero(prefix: Word) -> list[float]:
+        kinds.append(isinstance(prefix, tuple))
+        return [tiny, 0.25, 0.75 - tiny]
+
+    got = student.exhaustive_distribution(rarely_zero, 3, 4, 2)
+    expect(got).true(
+        isinstance(got, dict) and (0, 0, 0, 0) in got, "A sequence is kept, however rare it is."
+    )
+    expect(got[(0, 0, 0, 0)]).close(
+        tiny**4, "A small probability is kept as it is: no threshold, nothing added."
+    )
+    expect(kinds).true(
+        bool(kinds) and all(kinds), "step_fn takes the prefix as a tuple of ints, not as a list."
+    )
 
 
 @exercise("exhaustive_distribution", weight=1)
