@@ -305,6 +305,13 @@ def test_pairs_are_weighted_by_the_frequency_of_the_word(student: Student, draw:
             "You kept the count of the last word only instead of adding.": last,
         },
     )
+    big, bigger = draw.sample(range(1000, 60_000), 2)
+    many = draw.integer(2000, 90_000)
+    expect(student.count_pairs({(a, b): 1, (big, bigger, c): many, (bigger, c): 1})).equals(
+        {(a, b): 1, (big, bigger): many, (bigger, c): many + 1},
+        "Every pair that occurs is counted: one that occurs a single time, one that occurs "
+        "very often, and ids of any size.",
+    )
 
 
 @exercise("count_pairs", weight=1)
@@ -360,7 +367,16 @@ def test_every_occurrence_is_replaced(student: Student, draw: Draw):
             "You stopped after the first occurrence.": [new, *ids[2:]],
             "You lost the last id.": [new, new, c, new, d, d],
         },
+        exact=True,
     )
+    big, other = draw.sample(range(1000, 9000), 2)
+    for pair in ((0, a), (a, 0), (big, other)):
+        left, right = pair
+        expect(student.merge_pair([left, right, c, left, right], pair, 9999)).equals(
+            [9999, c, 9999],
+            "Any id may be part of the pair: 0 is an id like the others, and large ids are "
+            "compared by value, with ==.",
+        )
 
 
 @exercise("merge_pair", weight=1)
@@ -563,6 +579,13 @@ def test_encodings_are_those_of_the_library(student: Student, draw: Draw):
             "no pair of the word is among the merges.",
             mistakes={"You did not merge anything.": ids_of(text)},
         )
+    long = "".join(draw.sample("abcdefghijklmnopqrstuvwxyz", 20))
+    chain = [_ID[ord(letter)] for letter in long]
+    pairs = [(chain[0] if k == 0 else 255 + k, right) for k, right in enumerate(chain[1:])]
+    expect(student.encode(f"{long} {long}", pairs)).equals(
+        [274, _ID[ord(" ")], 274],
+        "A word may need many merges: go on until no pair of it is left, however often that is.",
+    )
 
 
 def _spelled(merges: list[Pair]) -> dict[int, bytes]:
@@ -617,6 +640,8 @@ def test_the_pair_learnt_first_is_merged_first(student: Student, draw: Draw):
             b + c + d + d: [256, m, m],
             a + b + c + d: [i, 256, m],
             a + b + b + c + d: [257, 256, m],
+            # abc is the bytes of an entry that the merges cannot reach.
+            a + b + c: [i, 256],
             # ab occurs three times, yet bc was learnt before it.
             a + b + c + a + b + c + a + b: [i, 256, i, 256, 257],
             c + d + b + c + d + d: [259, 256, m, m],
@@ -662,7 +687,8 @@ def test_bytes_without_merges_and_beyond_ascii(student: Student, draw: Draw):
     )
     first, second = (_ID[byte] for byte in "é".encode())
     pair = (first, second)
-    for merges, want in (([], [*pair, *pair]), ([pair], [256, 256]), ([pair, (256, 256)], [257])):
+    cases = [([], [*pair, *pair]), ([pair], [256, 256]), ([pair, (256, 256)], [257])]
+    for merges, want in (*cases, ([(second, first)], [first, 256, second])):
         expect(student.encode("éé", merges)).equals(
             want,
             "Merges work on bytes, so they can put a character of several bytes together; the ids "
@@ -715,6 +741,11 @@ def test_any_vocabulary_will_do(student: Student, draw: Draw):
         "ab" + text + "ab",
         "Look every id up in the vocabulary that you were given, one by one and in order.",
     )
+    # All 256 bytes under the same ids in another order.
+    turned = {(i + 1) % 256: data for i, data in _BYTE_VOCAB.items()}
+    expect(student.decode([(i + 1) % 256 for i in ids_of(text)], turned)).equals(
+        text, "The vocabulary that you were given need not be that of train_bpe."
+    )
 
 
 @exercise("decode", weight=1)
@@ -747,6 +778,13 @@ def test_nothing_is_stripped_or_cleaned_up(student: Student, draw: Draw):
         "The text is exactly what the bytes say: no stripping, no clean-up of spaces.",
         mistakes={"You stripped the text.": text.strip()},
     )
+    for text in (f"\ufeff{draw.word()}", f"{draw.word()}e\u0301", f"{draw.word()}\x00"):
+        ids, other = _cut(text.encode("utf-8"), draw)
+        expect(student.decode(ids, other)).equals(
+            text,
+            "A byte-order mark at the start, a combining accent and a NUL at the end are "
+            "characters like all others: no stripping, no normalisation.",
+        )
     expect(student.decode([], vocab)).equals("", "No ids decode to an empty string.")
 
 
@@ -789,8 +827,8 @@ def one_hot_minus_softmax(logits: torch.Tensor, targets: torch.Tensor) -> torch.
 
 @exercise("token_logps", weight=2)
 def test_each_target_gets_its_log_softmax(student: Student, draw: Draw):
-    """Random logits of three shapes, one of them with as many positions as tokens."""
-    for b, t, v in ((3, 4, 6), (2, 5, 5), (1, 1, 3)):
+    """Random logits of several shapes, with as many positions as tokens or as rows."""
+    for b, t, v in ((3, 4, 6), (2, 5, 5), (1, 1, 3), (4, 4, 6)):
         logits = 2 * draw.normal(b, t, v)
         targets = draw.integers(0, v, b, t)
         want = reference_logps(logits, targets)
@@ -830,6 +868,15 @@ def test_large_logits_neither_overflow_nor_underflow(student: Student, draw: Dra
     expect(student.token_logps(far, torch.tensor([[1]]))).close(
         torch.tensor([[-1000.0]], dtype=torch.float64),
         "log(softmax(...)) underflows to minus infinity, where log_softmax is finite.",
+    )
+    farther = -float(draw.integer(20_000, 90_000))
+    expect(
+        student.token_logps(
+            torch.tensor([[[0.0, farther]]], dtype=torch.float64), torch.tensor([[1]])
+        )
+    ).close(
+        torch.tensor([[farther]], dtype=torch.float64),
+        "A log-probability has no lower bound: do not clamp it.",
     )
 
 
@@ -988,10 +1035,12 @@ def test_empty_and_one_token_completions(student: Student, draw: Draw):
     """A completion that is only the EOS, one of one token, and prompts that fill the row."""
     pad = draw.integer(20, 30)
     a, b, c = draw.integers(1, 20, 3).tolist()
-    ids = _rows([[a, b, pad, pad], [a, b, c, a], [c, b, a, pad], [a, pad, pad, pad]])
+    ids = _rows(
+        [[a, b, pad, pad], [a, b, c, a], [c, b, a, pad], [a, pad, pad, pad], [b, pad, pad, pad]]
+    )
     x = -100
-    expect(student.shift_labels(ids, torch.tensor([2, 4, 3, 4]), pad)).equals(
-        _rows([[x, pad, x], [x, x, x], [x, x, pad], [x, x, x]]),
+    expect(student.shift_labels(ids, torch.tensor([2, 4, 3, 4, 1]), pad)).equals(
+        _rows([[x, pad, x], [x, x, x], [x, x, pad], [x, x, x], [pad, x, x]]),
         "An EOS directly after the prompt is the whole completion; a prompt that fills the "
         "row leaves nothing to predict.",
     )
@@ -1082,6 +1131,33 @@ def test_the_gradient_of_the_sequence(student: Student, draw: Draw):
     )
 
 
+@exercise("sequence_logp", weight=1)
+def test_a_long_row_alone_in_its_batch(student: Student, draw: Draw):
+    """One row of several hundred tokens, whose probability is too small for a float."""
+    logits = draw.normal(1, 900, 5)
+    targets = draw.integers(0, 5, 1, 900)
+    got = student.sequence_logp(logits, targets)
+    expect(got).tensor((1,), torch.float64, "A batch of one row gives a tensor [1], no scalar.")
+    expect(got).close(
+        reference_logps(logits, targets).sum(-1),
+        "Add log-probabilities: the product of many probabilities underflows to 0.",
+    )
+
+
+@exercise("sequence_logp", weight=1)
+def test_sequences_keep_the_dtype_of_the_logits(student: Student, draw: Draw):
+    """Single precision in, single precision out."""
+    logits = draw.normal(3, 4, 5, dtype=torch.float32)
+    targets = draw.integers(0, 5, 3, 4)
+    targets[1, 2:] = -100
+    got = student.sequence_logp(logits, targets)
+    expect(got).tensor((3,), torch.float32, "The result keeps the dtype of the logits.")
+    expect(got).close(
+        reference_logps(logits, targets).sum(-1).float(),
+        "The result is the sum over the targets that count, also in single precision.",
+    )
+
+
 # exhaustive_distribution ------------------------------------------------------------------
 
 
@@ -1099,7 +1175,8 @@ def probability(word: Word, table: dict[Word, list[float]]) -> float:
 @exercise("exhaustive_distribution", weight=1)
 def test_the_sequences_are_exactly_the_complete_ones(student: Student, draw: Draw):
     """The keys, for several vocabulary sizes, lengths and EOS ids."""
-    for v, t_max, eos in ((2, 4, draw.integer(0, 2)), (3, 3, 1), (4, 2, draw.integer(0, 4))):
+    cases = [(2, 4, draw.integer(0, 2)), (3, 3, 1), (4, 2, draw.integer(0, 4))]
+    for v, t_max, eos in (*cases, (3, 1, draw.integer(0, 3)), (2, 6, draw.integer(0, 2))):
         table, step_fn = tiny_model(draw, v, t_max)
         got = student.exhaustive_distribution(step_fn, v, t_max, eos)
         expect(got).true(isinstance(got, dict), "Return a dict from sequences to probabilities.")
@@ -1151,6 +1228,23 @@ def test_a_probability_is_the_product_of_its_conditionals(student: Student, draw
                 "You returned log-probabilities.": {word: math.log(p) for word, p in want.items()},
             },
         )
+    tiny = float(draw.uniform(1e-6, 9e-6))
+    kinds: list[bool] = []
+
+    def rarely_zero(prefix: Word) -> list[float]:
+        kinds.append(isinstance(prefix, tuple))
+        return [tiny, 0.25, 0.75 - tiny]
+
+    got = student.exhaustive_distribution(rarely_zero, 3, 4, 2)
+    expect(got).true(
+        isinstance(got, dict) and (0, 0, 0, 0) in got, "A sequence is kept, however rare it is."
+    )
+    expect(got[(0, 0, 0, 0)]).close(
+        tiny**4, "A small probability is kept as it is: no threshold, nothing added."
+    )
+    expect(kinds).true(
+        bool(kinds) and all(kinds), "step_fn takes the prefix as a tuple of ints, not as a list."
+    )
 
 
 @exercise("exhaustive_distribution", weight=1)
@@ -1180,7 +1274,8 @@ def test_the_whole_adds_up_and_starts_like_the_model(student: Student, draw: Dra
 def test_perplexity_is_the_exponential_of_the_mean_nll(student: Student, draw: Draw):
     """Uniform models, whose perplexity is the size of their vocabulary, and any other."""
     cases = [(float(draw.uniform(30.0, 90.0)), draw.integer(20, 60))]
-    cases += [(n * math.log(v), n) for v in (2, 17, 50_257) for n in (1, draw.integer(5, 5000))]
+    sizes = (2, 17, 50_257, 3_000_000)
+    cases += [(n * math.log(v), n) for v in sizes for n in (1, draw.integer(5, 5000))]
     for nll, n in cases:
         mistakes = {
             "You raised 2 to a power in nats: natural logarithms need exp.": 2 ** (nll / n),
@@ -1196,15 +1291,22 @@ def test_perplexity_is_the_exponential_of_the_mean_nll(student: Student, draw: D
             "Perplexity is exp(nll_sum / num_tokens), a Python float.",
             mistakes=mistakes,
         )
+    expect(student.perplexity(0.0, draw.integer(2, 50))).close(
+        1.0, "A model that is certain and right has NLL 0 and the perplexity 1, exactly."
+    )
 
 
 @exercise("perplexity", weight=1)
 def test_no_token_no_perplexity(student: Student, draw: Draw):
-    """No tokens at all, with and without some NLL."""
-    for nll in (0.0, float(draw.uniform(1.0, 5.0))):
+    """No tokens at all, with and without some NLL, and a negative number of tokens."""
+    some = float(draw.uniform(1.0, 5.0))
+    for nll in (0.0, some):
         expect(student.raised("perplexity", nll, 0)).equals(
             "ValueError", "The perplexity of no token is undefined: raise ValueError."
         )
+    expect(student.raised("perplexity", some, -draw.integer(1, 9))).equals(
+        "ValueError", "A negative number of tokens is less than 1, too: raise ValueError."
+    )
 
 
 # corpus_perplexity ------------------------------------------------------------------------
@@ -1251,6 +1353,23 @@ def test_cutting_a_text_in_two_changes_nothing(student: Student, draw: Draw):
             want,
             "Where one text ends and the next begins does not matter: tokens count, not texts.",
         )
+    often = -draw.uniform(1.0, 2.0)
+    rare = -draw.uniform(4.0, 5.0)
+    alike = torch.cat([often.expand(5), rare.expand(1), often.expand(2)])
+    expect(student.corpus_perplexity([alike[:3], alike[3:]])).close(
+        math.exp(-alike.sum().item() / 8),
+        "Tokens with equal log-probabilities all count: repeats are not removed.",
+    )
+    certain = torch.cat([logps, torch.zeros(draw.integer(3, 9), dtype=torch.float64)])
+    expect(student.corpus_perplexity([certain[:7], certain[7:]])).close(
+        math.exp(-certain.sum().item() / len(certain)),
+        "A token with the log-probability 0 is a token: it counts in the denominator.",
+    )
+    long = -draw.uniform(0.5, 3.0, 2000)
+    expect(student.corpus_perplexity([long])).close(
+        math.exp(-long.sum().item() / 2000),
+        "Add log-probabilities: the product of many probabilities underflows to 0.",
+    )
 
 
 @exercise("corpus_perplexity", weight=1)
