@@ -11,6 +11,7 @@ from autograder.config import Limits
 from autograder.sandbox import Sandbox, SandboxUnavailable
 from autograder.student import CheckFailed, Student
 from autograder.submission import Submission
+from autograder.zygote import forget_zygotes, zygote
 
 LIMITS = Limits(cell_cpu_seconds=2, test_cpu_seconds=2, memory_mb=1024, processes=32, output_kb=64)
 
@@ -293,8 +294,35 @@ def careful(step):
 
 def test_without_bubblewrap_there_is_one_sentence(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
+    forget_zygotes()
     with pytest.raises(SandboxUnavailable, match="apt-get install bubblewrap"):
         Sandbox(LIMITS)
+
+
+def test_a_dead_warm_process_is_replaced():
+    zygote(()).close()
+    with run("ok = lambda: 1") as submission:
+        assert call(submission, "ok") == 1
+
+
+def test_sandboxes_share_no_folder_terminal_or_process():
+    leave = """
+import os, pathlib
+for folder in ("/tmp", "/dev/shm", "/home/student", "/dev", "/", "/run", "/etc"):
+    try:
+        pathlib.Path(folder, "left").write_text("x")
+    except OSError:
+        pass
+terminal = os.open("/dev/ptmx", os.O_RDWR)
+"""
+    look = """
+import os, pathlib
+folders = ("/tmp", "/dev/shm", "/home/student", "/dev", "/", "/run", "/etc")
+found = [f for f in folders if pathlib.Path(f, "left").exists()]
+print([found, os.listdir("/dev/pts"), sorted(p for p in os.listdir("/proc") if p.isdigit())])
+"""
+    with run(leave), run(look) as submission:
+        assert eval(shown(submission)) == [[], ["ptmx"], ["1", "2"]]
 
 
 def test_no_process_outlives_its_sandbox():
