@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -236,6 +237,10 @@ def grade(
     force: Annotated[
         bool, typer.Option("--force", help="Grade again what was graded already.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", min=1, help="Processes; by default one per core."),
+    ] = None,
     course: CourseOption = None,
 ) -> int:
     """Grade what was handed in, into the gradebook, and write feedback.
@@ -258,7 +263,8 @@ def grade(
             bar.update(task, description=f"{name} [bold]{escape(who)}[/]")
             bar.advance(task)
 
-        rows = grade_class(folder, assignment, students, force, progress)
+        count = workers or os.cpu_count() or 1
+        rows = grade_class(folder, assignment, students, force, progress, count)
     print_rows(rows)
     out.print(f"Feedback: {folder.root / 'feedback'}", highlight=False, soft_wrap=True)
     return WANTING if any(row.failed for row in rows) else DONE

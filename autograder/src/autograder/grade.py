@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
+import json
 import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 from nbformat import NotebookNode
@@ -19,7 +22,10 @@ from autograder import cells, reader
 from autograder.config import Assignment, CourseError
 from autograder.rebuild import rebuild
 from autograder.results import ExerciseResult, Incident, Result
-from autograder.sandbox import SandboxUnavailable
+from autograder.sandbox import SandboxLost, SandboxUnavailable
+
+if TYPE_CHECKING:
+    from autograder.scoring import Suite
 
 GRADED = "graded"
 log = logging.getLogger(__name__)
@@ -77,23 +83,54 @@ def grade(notebook: NotebookNode, assignment: Assignment, key: bytes) -> Result:
     """
     from autograder.scoring import score_notebook
 
+    return _graded(notebook, assignment, lambda: score_notebook(notebook, assignment, key))
+
+
+def grade_with(suite: Suite, notebook: NotebookNode, key: bytes) -> Result:
+    """`grade` with a suite that was collected before."""
+    from autograder.scoring import score_with
+
+    return _graded(notebook, suite.assignment, lambda: score_with(suite, notebook, key))
+
+
+def grader_failed(notebook: NotebookNode) -> Result:
+    """The result of a notebook that the grader could not get through."""
+    result = _without_score("the grader failed", notebook, None)
+    result.incidents.append(Incident("grader-failed", None, "please review by hand"))
+    return result
+
+
+def digest(notebook: NotebookNode) -> str:
+    """Names a prepared notebook by the sources that are graded."""
+    sources = [[cell.cell_type, cell.source] for cell in notebook.cells]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
+
+
+def _graded(notebook: NotebookNode, assignment: Assignment, score: Callable[[], Result]) -> Result:
     status = notebook.metadata.sft2rl.status
     if status:
         result = _without_score(status, notebook, 0.0)
     else:
         try:
-            # Suites and references may print; our standard output may be somebody's JSON.
-            with contextlib.redirect_stdout(io.StringIO()):
-                result = score_notebook(notebook, assignment, key)
+            result = _undisturbed(score)
         except SandboxUnavailable:
             raise
         except Exception:
             log.exception("The grader failed on a submission of %s.", assignment.name)
-            result = _without_score("the grader failed", notebook, None)
-            result.incidents.append(Incident("grader-failed", None, "please review by hand"))
+            result = grader_failed(notebook)
     met = [Incident(**each) for each in notebook.metadata.sft2rl.incidents]
     result.incidents = list(dict.fromkeys([*met, *result.incidents]))
     return result
+
+
+def _undisturbed(score: Callable[[], Result]) -> Result:
+    """Score; once more if the sandbox was ended by something outside it."""
+    # Suites and references may print; our standard output may be somebody's JSON.
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            return score()
+        except SandboxLost:
+            return score()
 
 
 def _without_score(status: str, notebook: NotebookNode, score: float | None) -> Result:

@@ -35,6 +35,10 @@ FIRST_UID, UIDS = 2_000_000, 1_000_000
 _slots = itertools.count(secrets.randbelow(UIDS))
 
 
+class SandboxLost(Exception):
+    """The sandbox was ended by something outside it; what it ran can be run again."""
+
+
 class Sandbox:
     """One running sandbox; use it as a context manager.
 
@@ -64,10 +68,19 @@ class Sandbox:
         return not select.select([self._pidfd], [], [], 0)[0]
 
     def how_it_ended(self) -> str:
-        """Why the sandbox is gone: "memory", "timeout" or "crash"."""
+        """Why the sandbox is gone: "memory", "timeout" or "crash".
+
+        Raises:
+            SandboxLost: it was not the student's code that ended it.
+        """
         status = self._report(5)
-        # None: the socket was closed by a process that lives on.
-        return self.ended or ("timeout" if status == 128 + signal.SIGXCPU else "crash")
+        if self.ended:
+            return self.ended
+        if status is None:
+            return "crash"  # the socket was closed by a process that lives on
+        if status < 0:
+            raise SandboxLost(f"ended from outside (status {status})")
+        return "timeout" if status == 128 + signal.SIGXCPU else "crash"
 
     def close(self) -> None:
         """End every process of the sandbox and wait until they are gone."""
@@ -110,7 +123,7 @@ class Sandbox:
             os.close(report)
             os.close(program)
         pid = self._report(START_SECONDS)
-        if pid is None:
+        if pid is None or pid < 0:
             raise EOFError("the warm process did not fork")
         return pid
 
@@ -123,11 +136,11 @@ class Sandbox:
         assert answer == {"nonce": self._nonce, "ready": True}
 
     def _report(self, seconds: float) -> int | None:
-        """The next number that the sandbox's guard reports; None if there is none in time."""
+        """The next number from the guard; -1 if it died, None if nothing comes in time."""
         if not select.select([self._status], [], [], seconds)[0]:
             return None
         data = os.read(self._status, 4)
-        return struct.unpack("!i", data)[0] if len(data) == 4 else None
+        return struct.unpack("!i", data)[0] if len(data) == 4 else -1
 
     def _watch(self, pidfd: int) -> None:
         """End the sandbox when its processes together hold too much memory."""

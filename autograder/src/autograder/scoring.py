@@ -19,6 +19,7 @@ from autograder.forbidden import forbidden_uses
 from autograder.outputs import clean_outputs
 from autograder.reference import load_reference
 from autograder.results import ExerciseResult, Incident, Result, TestResult
+from autograder.sandbox import SandboxLost
 from autograder.student import CheckFailed, Student, StudentFailed
 from autograder.submission import Submission, graded_cells
 from autograder.suite import Draw
@@ -123,23 +124,29 @@ def score_notebook(
         exercises: score only these.
     """
     results: list[Result] = []
-
-    def work(suite: Suite) -> None:
-        points = {
-            name: value
-            for name, value in cells.exercises(notebook).items()
-            if exercises is None or name in exercises
-        }
-        with Submission(graded_cells(notebook), assignment.limits, suite.preload) as submission:
-            result = suite.score(submission, points, key)
-            result.manual = cells.manual(notebook)
-            result.outputs = {
-                index: clean_outputs(outputs) for index, outputs in submission.outputs.items()
-            }
-            results.append(result)
-
-    with_suite(assignment, work)
+    with_suite(
+        assignment, lambda suite: results.append(score_with(suite, notebook, key, exercises))
+    )
     return results[0]
+
+
+def score_with(
+    suite: Suite, notebook: NotebookNode, key: bytes, exercises: Collection[str] | None = None
+) -> Result:
+    """`score_notebook` with a suite that was collected before."""
+    points = {
+        name: value
+        for name, value in cells.exercises(notebook).items()
+        if exercises is None or name in exercises
+    }
+    limits = suite.assignment.limits
+    with Submission(graded_cells(notebook), limits, suite.preload) as submission:
+        result = suite.score(submission, points, key)
+        result.manual = cells.manual(notebook)
+        result.outputs = {
+            index: clean_outputs(outputs) for index, outputs in submission.outputs.items()
+        }
+    return result
 
 
 @dataclass
@@ -183,6 +190,8 @@ class _Grading:
                 continue
             try:
                 result, code = self._test(test, bindings)
+            except SandboxLost:
+                raise
             except Exception as error:
                 self._note("suite-error", name, f"{test.name} raised {error!r}: mend the suite")
                 return ExerciseResult(None, self.points[name], results)

@@ -79,7 +79,8 @@ def _guard(
     os.close(sock_fd)
     os.write(status_fd, struct.pack("!i", init))
     _, status = os.waitpid(init, 0)
-    os.write(status_fd, struct.pack("!i", _exit_code(status)))
+    # A negative number: ended by a signal, which only comes from outside the sandbox.
+    os.write(status_fd, struct.pack("!i", os.waitstatus_to_exitcode(status)))
     os._exit(0)
 
 
