@@ -12,7 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder import cells, incidents
+from autograder import audit, cells, incidents
 from autograder.config import find_assignment
 from autograder.course import Course
 from autograder.grade import digest, grade
@@ -31,9 +31,13 @@ class SandboxExecute(NbGraderPreprocessor):
     ) -> tuple[NotebookNode, dict[str, Any]]:
         name = resources["nbgrader"]["assignment"]
         course = Course(Path(self.parent.parent.coursedir.root))
-        result = found.pop(digest(nb), None) or grade(nb, find_assignment(name), course.key())
+        assignment, key = find_assignment(name), course.key()
+        result = found.pop(digest(nb), None) or grade(nb, assignment, key)
         resources["autograder"] = {"result": result}
         _show_outputs(nb, result)
+        trace = audit.trace(nb, assignment, key)
+        audit.append(course.audit_file, resources["nbgrader"]["student"], name, result, trace)
+        nb.metadata.sft2rl["audit"] = trace
         nb.metadata.sft2rl["result"] = result.as_dict(resources["nbgrader"]["notebook"], name)
         if notes := incidents.notes(result):
             text = "\n".join(["### What the grader met", "", *(f"- {note}" for note in notes)])
