@@ -1,6 +1,6 @@
 """Divides by a count of zero.
 
-message: 0/0
+message: does not count in the loss
 """
 
 
