@@ -1,6 +1,6 @@
 """Averages the loss without the all_reduce.
 
-message: averaged the loss yourself
+message: loss of the whole batch
 """
 
 

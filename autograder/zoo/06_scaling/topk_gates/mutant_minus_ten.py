@@ -1,6 +1,6 @@
 """Masks the losers with a number that is not small enough.
 
-message: -inf, not 0
+message: some negative number
 """
 
 
