@@ -75,12 +75,15 @@ exponentials = [1, 6, 2, 3]
 print("expert                      ", "".join(f"{e:8d}" for e in range(4)))
 print("exp(score)                  ", "".join(f"{x:8d}" for x in exponentials))
 print("softmax over all experts  p ", "".join(f"{x / 12:8.4f}" for x in exponentials))
-print("softmax over the winners  g ", "".join(f"{g:8.4f}" for g in (0, 6 / 9, 0, 3 / 9)))
+print(
+    "softmax over the winners  g ", "".join(f"{g:8.4f}" for g in (0, 6 / 9, 0, 3 / 9))
+)
 
 # %% tags=["show"]
 predict(
-    "Same token: instead of the softmax over the winners, take the softmax over all four, set the "
-    "losers to 0 and divide by the sum of what is left. How far apart are the two gates?",
+    "Same token: instead of the softmax over the winners, take the softmax over all "
+    "four, set the losers to 0 and divide by the sum of what is left. How far apart "
+    "are the two gates?",
     ["they are equal", "up to 0.17", "it depends on the scores"],
     answer=0,
     why="(6/12) / (6/12 + 3/12) = 6/9. The denominator of the big softmax cancels. "
@@ -95,6 +98,7 @@ predict(
 # *score* to 0 before the softmax does not do that. And when scores tie, exactly $k$ experts are
 # chosen all the same (which of the tied ones is up to you): "all scores that reach the $k$-th
 # largest" may be more than $k$.
+
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "topk_gates"}
 def topk_gates(s: torch.Tensor, k: int) -> torch.Tensor:
@@ -140,11 +144,13 @@ print("  1     2     0   .50   .50    .50*200 + .50*2000         = 1100.0")
 # %% [markdown]
 # Experts of the usual kind, feed-forward networks with given weights, are made by a helper:
 
+
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "experts"}
 def ffn_experts(W_in: torch.Tensor, W_out: torch.Tensor) -> list[Callable]:
     """E functions x -> tanh(x @ W_in[e]) @ W_out[e]; [E, d, d_ff] and [E, d_ff, d]."""
     return [
-        lambda x, a=a, b=b: torch.tanh(x @ a) @ b for a, b in zip(W_in, W_out, strict=True)
+        lambda x, a=a, b=b: torch.tanh(x @ a) @ b
+        for a, b in zip(W_in, W_out, strict=True)
     ]
 
 
@@ -156,6 +162,7 @@ def ffn_experts(W_in: torch.Tensor, W_out: torch.Tensor) -> list[Callable]:
 # rows `[n, d]`, each row on its own; it is called with the rows of the tokens that chose it and
 # with no others. An expert that nobody chose need not be called. Use your `topk_gates`. Gradients
 # must flow to `h`, `W_r`, `b_r` and into the experts.
+
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "moe_forward"}
 def moe_forward(
@@ -200,16 +207,20 @@ check.moe_forward(moe_forward)
 # %% tags=["show"]
 predict(
     "k = 1, gates as above. What is the gradient of the output with respect to W_r?",
-    ["like for k = 2, but with one expert", "zero: the router cannot learn", "undefined"],
+    [
+        "like for k = 2, but with one expert",
+        "zero: the router cannot learn",
+        "undefined",
+    ],
     answer=1,
     why="The softmax over one score is 1, whatever the score. That is why the Switch "
-    "Transformer multiplies with p (softmax over all experts) instead of renormalising.",
+    "Transformer multiplies with p, the softmax over all experts.",
 )
 
 
 # %% tags=["show"]
 def router_gradient(k: int) -> float:
-    """Largest entry of the gradient of a random function of the layer's output in W_r."""
+    """Largest entry of the gradient of some function of the output in W_r."""
     g = torch.Generator().manual_seed(0)
     h = torch.randn(6, 3, generator=g, dtype=torch.float64)
     W_r = torch.randn(4, 3, generator=g, dtype=torch.float64, requires_grad=True)
@@ -258,15 +269,16 @@ predict(
     "k = 1, two experts. A uniform router gives 1. Can the loss be smaller than 1?",
     ["no, the uniform router is the minimum", "yes"],
     answer=1,
-    why="f and P need not agree: f = (.6, .4) with P = (.31, .69) gives 2 (.186 + .276) = .924. "
-    "The loss is minimised by the uniform router only as long as more confidence means more "
-    "tokens. Several papers state the bound without saying so.",
+    why="f and P need not agree: f = (.6, .4) with P = (.31, .69) gives "
+    "2 (.186 + .276) = .924. "
+    "A router with unsure winners and sure losers gets below the uniform one.",
 )
 
 # %% [markdown]
 # ### Exercise: `load_balancing_loss` (2 points, 15 minutes, **)
 #
 # Implement the formula with the convention above.
+
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "load_balancing_loss"}
 def load_balancing_loss(router_logits: torch.Tensor, k: int) -> torch.Tensor:
@@ -316,11 +328,16 @@ class NextCharacter(torch.nn.Module):
 
     def __init__(self, d: int = 32) -> None:
         super().__init__()
-        self.embed, self.mix = torch.nn.Embedding(len(CHARS), 16), torch.nn.Linear(64, d)
+        self.embed, self.mix = (
+            torch.nn.Embedding(len(CHARS), 16),
+            torch.nn.Linear(64, d),
+        )
         self.norm, self.head = torch.nn.LayerNorm(d), torch.nn.Linear(d, len(CHARS))
         self.router = torch.nn.Linear(d, E)
         self.experts = torch.nn.ModuleList(
-            torch.nn.Sequential(torch.nn.Linear(d, 64), torch.nn.ReLU(), torch.nn.Linear(64, d))
+            torch.nn.Sequential(
+                torch.nn.Linear(d, 64), torch.nn.ReLU(), torch.nn.Linear(64, d)
+            )
             for _ in range(E)
         )
         torch.nn.init.normal_(self.router.weight, std=0.1)
@@ -335,7 +352,7 @@ class NextCharacter(torch.nn.Module):
 
 
 def train(alpha: float, steps: int = 300):
-    """A trained model and, after every step, the share of the routed tokens of each expert."""
+    """A trained model and, for every step, each expert's share of the routed tokens."""
     torch.manual_seed(0)
     model, shares = NextCharacter(), []
     optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
@@ -352,7 +369,9 @@ def train(alpha: float, steps: int = 300):
 
 
 runs = {alpha: train(alpha) for alpha in (0.0, 0.01)}
-print("alpha   cross-entropy   balance loss   share of the routed tokens by expert (even: 12.5 %)")
+print(
+    "alpha   cross-entropy   balance loss   routed tokens by expert in % (even: 12.5)"
+)
 for alpha, (model, shares) in runs.items():
     with torch.no_grad():
         logits, scores = model(X[:8000])
@@ -374,12 +393,18 @@ for alpha, (model, shares) in runs.items():
 
 # %% tags=["train"]
 style.use()
-fig, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained", width_ratios=[1, 1, 1.1])
+fig, axes = plt.subplots(
+    1, 3, figsize=(11, 3.6), layout="constrained", width_ratios=[1, 1, 1.1]
+)
 colours = [*style.COLOURS.values()]
 for ax, (alpha, (_, shares)) in zip(axes, runs.items(), strict=False):
     smooth = shares.unfold(0, 20, 1).mean(-1)
-    ax.stackplot(range(len(smooth)), 100 * smooth.T.numpy(), colors=colours, linewidth=0)
-    ax.set(title=f"alpha = {alpha:g}", xlabel="training step", ylabel="routed tokens in %")
+    ax.stackplot(
+        range(len(smooth)), 100 * smooth.T.numpy(), colors=colours, linewidth=0
+    )
+    ax.set(
+        title=f"alpha = {alpha:g}", xlabel="training step", ylabel="routed tokens in %"
+    )
     ax.set(ylim=(0, 100), xlim=(0, len(smooth) - 1))
 with torch.no_grad():
     first = runs[0.01][0](X[:8000])[1].argmax(-1)
@@ -389,7 +414,9 @@ for row, letter in enumerate(letters):
     here = X[:8000, -1] == CHARS.index(letter)
     table[row] = 100 * torch.bincount(first[here], minlength=E) / here.sum()
 image = axes[2].imshow(table, cmap="Blues", aspect="auto", vmin=0, vmax=100)
-axes[2].set(title="first choice, alpha = 0.01", xlabel="expert", ylabel="last character read")
+axes[2].set(
+    title="first choice, alpha = 0.01", xlabel="expert", ylabel="last character read"
+)
 axes[2].set_yticks(range(len(letters)), ["␣" if c == " " else c for c in letters])
 axes[2].set_xticks(range(E))
 axes[2].grid(False)
@@ -426,6 +453,7 @@ plt.show()
 #
 # Count the parameters that take part in the computation of one token.
 
+
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "active_parameters"}
 def active_parameters(cfg: dict[str, int]) -> int:
     """Parameters that one token uses in a Mixtral-style model (see the table).
@@ -460,8 +488,8 @@ MIXTRAL = {
     "head_dim": 128, "num_local_experts": 8, "num_experts_per_tok": 2,
 }  # fmt: skip
 predict(
-    "Mixtral 8x7B: what share of its weights works on one token, and what share must be in memory "
-    "while a long text is generated?",
+    "Mixtral 8x7B: what share of its weights works on one token, and what share must "
+    "be in memory while a long text is generated?",
     ["28 % and 28 %", "28 % and 100 %", "25 % and 25 %"],
     answer=1,
     why="The next token may want any expert. MoE saves arithmetic, not memory.",
@@ -489,6 +517,7 @@ print(f"in memory at 2 bytes per parameter: {2 * every / 2**30:.0f} GiB")
 # When it does not come out even, the first parts get one element more: 7 elements for 3 ranks are
 # 3 + 2 + 2. With more ranks than elements the last parts are empty. A batch is a list or a tensor;
 # both can be sliced.
+
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "shard_batch"}
 def shard_batch(
@@ -524,18 +553,25 @@ check.shard_batch(shard_batch)
 
 # %% tags=["show"]
 predict(
-    "Rank 0: seven tokens with gradient 7, mean 7. Rank 1: one token with gradient 1, mean 1. "
-    "The gradient of the mean over all eight tokens is ...",
+    "Rank 0: seven tokens with gradient 7, mean 7. Rank 1: one token with gradient 1, "
+    "mean 1. The gradient of the mean over all eight tokens is ...",
     ["4, the mean of the two means", "6.25", "8, their sum"],
     answer=1,
-    why="(7 * 7 + 1 * 1) / 8 = 6.25. In the mean of means the lonely token of rank 1 counts "
-    "seven times as much as a token of rank 0.",
+    why="(7 * 7 + 1 * 1) / 8 = 6.25. In the mean of means the lonely token of rank 1 "
+    "counts seven times as much as a token of rank 0.",
 )
 
 # %% tags=["show"]
 theta = torch.tensor(0.0, dtype=torch.float64, requires_grad=True)
-tokens = [torch.full((7,), 7.0, dtype=torch.float64), torch.ones(1, dtype=torch.float64)]
-for name, x in [("rank 0", tokens[0]), ("rank 1", tokens[1]), ("one process", torch.cat(tokens))]:
+tokens = [
+    torch.full((7,), 7.0, dtype=torch.float64),
+    torch.ones(1, dtype=torch.float64),
+]
+for name, x in [
+    ("rank 0", tokens[0]),
+    ("rank 1", tokens[1]),
+    ("one process", torch.cat(tokens)),
+]:
     (grad,) = torch.autograd.grad((theta * x).mean(), theta)
     print(f"{name:11s}: {len(x)} tokens, gradient of the mean loss {grad:.2f}")
 print("mean of the ranks:", (7.0 + 1.0) / 2)
@@ -545,8 +581,9 @@ print("mean of the ranks:", (7.0 + 1.0) / 2)
 #
 # $$ \bar g = \frac{\sum_r w_r\, g_r}{\sum_r w_r}. $$
 #
-# This mistake is not a toy. The most used training libraries had it for years, in this form or in
-# that of gradient accumulation (which is data parallelism in time), until it was noticed in 2024.
+# This mistake is not a toy. Gradient accumulation is data parallelism in time, and there well-known
+# training libraries took the mean of means for years; Hugging Face's Trainer was repaired in
+# October 2024.
 #
 # The operation in which every rank contributes a tensor and every rank receives the combination
 # is called **all-reduce**.
@@ -555,6 +592,7 @@ print("mean of the ranks:", (7.0 + 1.0) / 2)
 #
 # Write it for ranks that live in one process: a list with one gradient per rank comes in, and the
 # mean that all of them receive goes out.
+
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "all_reduce_mean"}
 def all_reduce_mean(
@@ -595,8 +633,9 @@ check.all_reduce_mean(all_reduce_mean)
 #   with a graph), and their number (an int).
 
 # %% tags=["show"]
-paragraphs = [p.replace("\n", " ") for p in (DATA / "tokenizer_alice_train.txt").read_text().split("\n\n")]
-texts = [paragraphs[i] for i in (3, 1, 0, 4)]
+book = (DATA / "tokenizer_alice_train.txt").read_text(encoding="utf-8")
+paragraphs = book.replace("\n\n", "¶").replace("\n", " ").split("¶")
+texts = [paragraphs[i] for i in (3, 1, 0, 4)]  # two long ones, a heading, a short one
 shards = [collate(part) for part in shard_batch(texts, 2)]
 torch.manual_seed(0)
 model = TinyLM(128, 16).double()
@@ -606,6 +645,7 @@ for rank, shard in enumerate(shards):
           f"mean loss {total / count:.4f}")  # fmt: skip
 total, count = loss_sum(model, collate(texts))
 print(f"one process: {count} target tokens, mean loss {total / count:.4f}")
+
 
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "replicas"}
 def make_replicas(state: dict, world_size: int, dropout: float = 0.0) -> list[TinyLM]:
@@ -624,7 +664,8 @@ def make_replicas(state: dict, world_size: int, dropout: float = 0.0) -> list[Ti
 # In this process that is your `all_reduce_mean` (`None` means that one). When the replicas live in
 # different processes, each process calls `ddp_step` with its own replica only, the lists have
 # one element, and `all_reduce` talks to the others. Your code need not know which of the two it is;
-# so do not count replicas, and do not look at the other shards except through `all_reduce`.
+# so do not count replicas, and do not look at the other shards except through `all_reduce`. The
+# check below tries both: two replicas here, and (on Linux) two processes.
 #
 # Four traps, all of them from real clusters:
 #
@@ -635,6 +676,7 @@ def make_replicas(state: dict, world_size: int, dropout: float = 0.0) -> list[Ti
 #   gives zeros instead.
 # - Gradients left in `.grad` by an earlier step must not count.
 # - The loss to report is the mean of the whole batch, too.
+
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "ddp_step"}
 def ddp_step(
@@ -669,7 +711,9 @@ def ddp_step(
         loss = total / max(count, 1)
         parameters = list(model.parameters())
         grads.append(
-            torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+            torch.autograd.grad(
+                loss, parameters, allow_unused=True, materialize_grads=True
+            )
         )
         losses.append(loss.detach())
         counts.append(count)
@@ -695,7 +739,7 @@ WHOLE = [collate(texts)]
 
 
 def train_replicas(shards, steps=10, lr=0.5, all_reduce=None):
-    """Fresh replicas trained on the shards; losses and the parameters of all replicas."""
+    """Fresh replicas trained on the shards: losses, parameters of all replicas."""
     models = make_replicas(START, len(shards))
     losses = [ddp_step(models, shards, lr, all_reduce) for _ in range(steps)]
     return losses, [{k: v.clone() for k, v in m.state_dict().items()} for m in models]
@@ -711,7 +755,9 @@ two_losses, two = train_replicas(shards)
 plain_losses, plain = train_replicas(
     shards, all_reduce=lambda tensors, weights: sum(tensors) / len(tensors)
 )
-print("                        loss 1   loss 10   replicas differ by   from one process")
+print(
+    "                        loss 1   loss 10   replicas differ by   from one process"
+)
 for name, losses, replicas in [
     ("one process", one_losses, [one, one]),
     ("two replicas", two_losses, two),
@@ -734,6 +780,7 @@ for name, losses, replicas in [
 # with its weight, and divides the sum by the sum: the same mean, but nobody sees a list of all
 # gradients.
 
+
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "processes"}
 def steps_of_one_rank(rank, state, shards, lr, steps):
     """What each process does: its own replica, its own shard, `steps` steps."""
@@ -755,11 +802,11 @@ if FORKS:
         print(f"rank {rank}: loss {losses[0]:.4f} → {losses[-1]:.4f}, "
               f"differs from one process by {distance(state, one):.1e}")  # fmt: skip
 else:
-    print("This cell copies the running process, which works on Linux only. Go on: torchrun is next.")
+    print("This cell copies the running process: Linux only. Go on, torchrun is next.")
 
 # %% [markdown]
-# A forked process inherits everything, which is convenient in a notebook and safe only on Linux:
-# on macOS the system libraries do not survive a fork, and Windows has none. Real training starts
+# A forked process inherits everything, which is convenient in a notebook. But on macOS system
+# libraries may crash after a fork, and Windows has none: `run` is for Linux. Real training starts
 # fresh processes and gives each its rank in environment variables. **torchrun** does that. What
 # follows works on every platform, and with a few hostnames more it is how a cluster is started.
 #
@@ -774,12 +821,12 @@ predict(
     "1 rank with long texts and 1 with short ones. Does it agree with one process?",
     ["yes, it is the reference implementation", "no"],
     answer=1,
-    why="DDP averages the ranks' gradients plainly and cannot know how many tokens are behind "
-    "them. Multiply each rank's loss by world_size * n_r / sum(n) first.",
+    why="DDP averages the ranks' gradients plainly and cannot know how many tokens are "
+    "behind them. Multiply each rank's loss by world_size * n_r / sum(n) first.",
 )
 
 # %% tags=["show"]
-SCRIPT = '''
+SCRIPT = """
 import sys
 from collections.abc import Callable
 import torch
@@ -789,7 +836,7 @@ from sft2rl.parallel import TinyLM, gloo_all_reduce, loss_sum
 YOUR_FUNCTIONS
 
 state, shards, lr, steps, out = torch.load(sys.argv[1])
-dist.init_process_group("gloo")  # rank, world size and address: from torchrun's environment
+dist.init_process_group("gloo")  # rank and address come from torchrun's environment
 rank, world_size = dist.get_rank(), dist.get_world_size()
 results = {}
 
@@ -816,13 +863,15 @@ for name in ("DDP, mean loss per rank", "DDP, loss scaled by tokens"):
 if rank == 0:
     torch.save(results, out)
 dist.destroy_process_group()
-'''
+"""
 
 
 def torchrun(world_size, lr=0.5, steps=10):
-    """Run SCRIPT with your functions in `world_size` fresh processes; rank 0's parameters."""
+    """Run SCRIPT with your functions in fresh processes; rank 0's parameters."""
     with tempfile.TemporaryDirectory() as folder:
-        script, job, out = (Path(folder, name) for name in ("train.py", "job.pt", "out.pt"))
+        script, job, out = (
+            Path(folder, name) for name in ("train.py", "job.pt", "out.pt")
+        )
         yours = [inspect.getsource(f) for f in (all_reduce_mean, ddp_step)]
         script.write_text(SCRIPT.replace("YOUR_FUNCTIONS", "\n".join(yours)))
         torch.save((START, shards, lr, steps, str(out)), job)
@@ -831,7 +880,9 @@ def torchrun(world_size, lr=0.5, steps=10):
         print("torchrun", *command[3:-2], "train.py job.pt")
         paths = os.pathsep.join(path for path in sys.path if path)
         environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise RuntimeError(done.stderr[-3000:])
         return torch.load(out)
@@ -842,8 +893,8 @@ for name, state in torchrun(2).items():
 
 # %% [markdown]
 # Your step agrees with one process to the last digits, in three ways of running it. PyTorch's DDP,
-# used as most tutorials use it, does not, and does after one multiplication. (`find_unused_parameters`
-# is DDP's answer to the expert that no token reached.)
+# used as most tutorials use it, does not, and does after one multiplication.
+# (`find_unused_parameters` is DDP's answer to the expert that no token reached.)
 #
 # ## 9. What it costs: the ring
 #
@@ -857,8 +908,8 @@ for name, state in torchrun(2).items():
 # 2. **All-gather.** $N-1$ times, every rank passes a finished chunk on.
 #
 # Step through it. **In words:** one row per rank, one column per chunk; a field lists the ranks
-# whose contribution it contains, and is dark when it has all of them. In every step each rank
-# sends one field to the row below (the last one to the first).
+# whose contribution it contains, and is blue when it has all of them. In every step each rank
+# sends one field to the row below (the last one to the first); a yellow frame marks what arrived.
 
 # %% tags=["show"]
 ring(4)
@@ -866,6 +917,7 @@ ring(4)
 # %% [markdown]
 # The same with real processes. Each of them counts the bytes that it hands to `isend`; the tensor
 # has 12 numbers of 4 bytes, 48 bytes. Read the code, it is all there is to it.
+
 
 # %% tags=["show"]
 def ring_all_reduce(rank, world_size):
@@ -899,6 +951,7 @@ else:
 # bytes. Write the bytes that **one** rank sends. If $N$ does not divide $n$, the exact value is a
 # fraction; do not round.
 
+
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "ring_allreduce_bytes"}
 def ring_allreduce_bytes(N: int, n_bytes: int) -> float | Fraction:
     """Bytes that each rank sends in a ring all-reduce.
@@ -920,11 +973,12 @@ check.ring_allreduce_bytes(ring_allreduce_bytes)
 
 # %% tags=["show"]
 predict(
-    "A ring of 10 ranks becomes one of 1000. The bytes that each rank sends per step grow ...",
+    "A ring of 10 ranks becomes one of 1000. The bytes that each rank sends grow ...",
     ["100 times", "by about 11 %", "by about 900 %"],
     answer=1,
-    why="From 1.8 n to 1.998 n: never more than twice the gradient. (What does grow is the "
-    "number of messages in a row, hence the waiting time: libraries use trees for small tensors.)",
+    why="From 1.8 n to 1.998 n: never more than twice the gradient. (What does grow is "
+    "the number of messages in a row, hence the waiting time: libraries use trees for "
+    "small tensors.)",
 )
 
 # %% [markdown]
@@ -932,7 +986,11 @@ predict(
 # ranks. With a central rank the line rises in proportion to the ranks; the ring flattens at 2.
 
 # %% tags=["show"]
-fig, ax = style.figure("Cost of averaging one gradient", "number of ranks N", "sent by the busiest rank / n")
+fig, ax = style.figure(
+    "Cost of averaging one gradient",
+    "number of ranks N",
+    "sent by the busiest rank / n",
+)
 N = range(1, 33)
 ax.plot(N, [n - 1 for n in N], "--", label="central rank: N − 1")
 ax.plot(N, [float(ring_allreduce_bytes(n, 1)) for n in N], label="ring")
@@ -941,7 +999,9 @@ ax.set_ylim(0, 8)
 ax.legend()
 plt.show()
 seconds = float(ring_allreduce_bytes(8, 2 * 7_000_000_000)) / 25e9
-print(f"7 billion gradients of 2 bytes, 8 ranks, 25 GB/s per link: {seconds:.2f} s per step")
+print(
+    f"7 billion gradients of 2 bytes, 8 ranks, links of 25 GB/s: {seconds:.2f} s per step"
+)
 
 # %% [markdown]
 # ## 10. Question: the average of what? (4 points)
