@@ -151,7 +151,7 @@ class Submission:
 
     def _open(self) -> None:
         self._close()
-        self._sandbox = Sandbox(self.limits, self.preload, self.limits.loopback)
+        self._sandbox = Sandbox(self.limits, self.preload)
         self.channel = Channel(self._sandbox)
 
     def _close(self) -> None:
