@@ -1,5 +1,5 @@
 # Everything a newcomer needs; `make demo` and `make test` set up what they need by themselves.
-.PHONY: help setup demo test lint check clean docs/conventions.md
+.PHONY: help setup demo test lint check clean headers docs/conventions.md
 SHELL := /bin/bash
 PY := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
@@ -32,6 +32,9 @@ check: setup  ## prove the hidden suites on their zoos
 
 docs/conventions.md: setup  ## every stub and convention, made from solutions/
 	$(PY) tools/make_conventions.py
+
+headers: setup  ## the head of every notebook, made from course.toml
+	$(PY) tools/make_headers.py
 
 environment.yml: requirements.txt tools/make_environment.py
 	python3 tools/make_environment.py
