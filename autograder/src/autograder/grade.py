@@ -69,8 +69,12 @@ def _prepare(handed_in: reader.HandedIn, releases: Releases) -> NotebookNode:
     return notebook
 
 
-def grade(notebook: NotebookNode, assignment: Assignment, key: bytes) -> Result:
-    """Score a prepared notebook. What goes wrong on our side ends in manual review.
+def grade(
+    notebook: NotebookNode, assignment: Assignment, key: bytes, folder: Path | None = None
+) -> Result:
+    """Score a prepared notebook, and the files beside it in the folder that was handed in.
+
+    What goes wrong on our side ends in manual review.
 
     Raises:
         SandboxUnavailable: nothing can be graded here.
@@ -84,7 +88,7 @@ def grade(notebook: NotebookNode, assignment: Assignment, key: bytes) -> Result:
         try:
             # Suites and references may print; our standard output may be somebody's JSON.
             with contextlib.redirect_stdout(io.StringIO()):
-                result = score_notebook(notebook, assignment, key)
+                result = score_notebook(notebook, assignment, key, folder=folder)
         except SandboxUnavailable:
             raise
         except Exception:
@@ -116,5 +120,5 @@ def score_files(
     for path in paths:
         if progress:
             progress(path)
-        results.append(grade(prepare_file(path, releases), assignment, key))
+        results.append(grade(prepare_file(path, releases), assignment, key, path.parent))
     return results

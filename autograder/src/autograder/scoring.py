@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -62,6 +63,15 @@ class Suite:
         return getattr(self.plugin.module, "FORBIDDEN", {})
 
     @property
+    def artefacts(self) -> Any:
+        """The module that scores files handed in beside the notebook, or None."""
+        return getattr(self.plugin.module, "ARTEFACTS", None)
+
+    def asks_for_file(self, name: str) -> bool:
+        """Whether this exercise is scored by a file, not by calling a function."""
+        return self.artefacts is not None and name in self.artefacts.EXERCISES
+
+    @property
     def preload(self) -> tuple[str, ...]:
         return tuple(getattr(self.plugin.module, "PRELOAD", ()))
 
@@ -69,6 +79,16 @@ class Suite:
         """Score the exercises in `points` on an executed submission."""
         grading = _Grading(self, submission, points, key)
         return grading.run()
+
+    def score_artefact(
+        self, name: str, folder: Path | None, points: float
+    ) -> tuple[ExerciseResult, list[Incident]]:
+        """Score the exercise `name` by a file; a fault of ours sends it to manual review."""
+        try:
+            return self.artefacts.score_artefact(name, folder, points)
+        except Exception as error:
+            note = Incident("suite-error", name, f"scoring its file raised {error!r}")
+            return ExerciseResult(None, points), [note]
 
 
 def with_suite(assignment: Assignment, work: Callable[[Suite], None]) -> None:
@@ -98,6 +118,7 @@ def score_notebook(
     assignment: Assignment,
     key: bytes,
     exercises: Collection[str] | None = None,
+    folder: Path | None = None,
 ) -> Result:
     """Execute a notebook (already rebuilt on its release) in a sandbox and score it.
 
@@ -106,6 +127,7 @@ def score_notebook(
         assignment: whose suite scores it.
         key: the course's secret; the hidden inputs follow from it.
         exercises: score only these.
+        folder: what was handed in beside the notebook, for the exercises that ask for a file.
     """
     results: list[Result] = []
 
@@ -115,13 +137,19 @@ def score_notebook(
             for name, value in cells.exercises(notebook).items()
             if exercises is None or name in exercises
         }
+        files = {name: points[name] for name in points if suite.asks_for_file(name)}
+        called = {name: points[name] for name in points if name not in files}
         with Submission(graded_cells(notebook), assignment.limits, suite.preload) as submission:
-            result = suite.score(submission, points, key)
+            result = suite.score(submission, called, key)
             result.manual = cells.manual(notebook)
             result.outputs = {
                 index: clean_outputs(outputs) for index, outputs in submission.outputs.items()
             }
-            results.append(result)
+        for name, value in files.items():
+            result.exercises[name], notes = suite.score_artefact(name, folder, value)
+            result.incidents += notes
+        result.exercises = {name: result.exercises[name] for name in points}
+        results.append(result)
 
     with_suite(assignment, work)
     return results[0]

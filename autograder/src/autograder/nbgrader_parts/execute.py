@@ -26,9 +26,11 @@ class SandboxExecute(NbGraderPreprocessor):
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any]
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        name = resources["nbgrader"]["assignment"]
-        course = Course(Path(self.parent.parent.coursedir.root))
-        result = grade(nb, find_assignment(name), course.key())
+        name, student = (resources["nbgrader"][each] for each in ("assignment", "student"))
+        coursedir = self.parent.parent.coursedir
+        folder = coursedir.format_path(coursedir.submitted_directory, student, name)
+        key = Course(Path(coursedir.root)).key()
+        result = grade(nb, find_assignment(name), key, Path(folder))
         resources["autograder"] = {"result": result}
         _show_outputs(nb, result)
         nb.metadata.sft2rl["result"] = result.as_dict(resources["nbgrader"]["notebook"], name)
