@@ -260,8 +260,18 @@ def grade(
 
         rows = grade_class(folder, assignment, students, force, progress)
     print_rows(rows)
+    for line in _equal_policies(folder, name):
+        out.print(line, style="yellow", highlight=False, soft_wrap=True)
     out.print(f"Feedback: {folder.root / 'feedback'}", highlight=False, soft_wrap=True)
     return WANTING if any(row.failed for row in rows) else DONE
+
+
+def _equal_policies(folder: Course, name: str) -> list[str]:
+    """Who handed in the same weights: seeds follow from names, so there was one run."""
+    from autograder.project import equal_weights
+
+    found = equal_weights({each: folder.submitted(name, each) for each in folder.students(name)})
+    return [f"{exercise}: equal weights from {escape(', '.join(who))}" for exercise, who in found]
 
 
 def _students(folder: Course, name: str, chosen: list[str] | None) -> list[str]:
@@ -326,6 +336,44 @@ def _next(released: set[str]) -> Assignment:
         if assignment.name not in released:
             return assignment
     raise CourseError("Every assignment of course.toml has been released.")
+
+
+@verb
+def leaderboard(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The assignment.")] = "project",
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="Where the HTML page goes.", show_default=False),
+    ] = None,
+    json_: JsonOption = False,
+    course: CourseOption = None,
+) -> int:
+    """Rank the project's policies by J, for those who take part, under their pseudonyms.
+
+    A student takes part by handing in `leaderboard.txt` with a pseudonym beside the policies. Every
+    policy is evaluated here, as in grading (about a minute each, once).
+    """
+    from autograder import leaderboard as boards
+    from autograder.course import Course
+
+    folder, assignment = Course(course_dir(course)), find_assignment(name)
+    with err.status("evaluating policies") as status:
+        entries = boards.board(folder, assignment, lambda who: status.update(f"evaluating {who}"))
+    path = to or folder.root / "leaderboard" / f"{name}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(boards.page(entries, f"{assignment.title}: leaderboard"), "utf-8")
+    if json_:
+        rows = [entry.as_dict(place) for place, entry in enumerate(entries, 1)]
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return DONE
+    table = Table(box=None, caption=boards.CAPTION, caption_justify="left")
+    for heading in ("", *boards.HEADINGS):
+        table.add_column(heading, justify="left" if heading == "pseudonym" else "right")
+    for place, entry in enumerate(entries, 1):
+        table.add_row(str(place), *map(escape, boards.cells_of(entry)))
+    out.print(table)
+    out.print(f"Page: {path}", highlight=False, soft_wrap=True)
+    return DONE
 
 
 @verb
