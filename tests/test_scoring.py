@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import jupytext
 import nbformat.v4 as v4
 import pytest
 
@@ -64,8 +65,6 @@ def assignment(tmp_path: Path) -> Assignment:
 
 
 def score(assignment: Assignment, double: str = DOUBLE, area: str = AREA) -> Result:
-    import jupytext
-
     notebook = jupytext.reads(source(double, area), fmt="py:percent")
     return score_notebook(notebook, assignment, b"key")
 
@@ -194,6 +193,46 @@ def test_check_finds_a_test_that_nothing_needs(assignment):
     (assignment.zoo / "double" / "mutant_squares.py").write_text(text)
     report = check.check(assignment, exercise="double", keys=(b"1",))
     assert "no mutant fails test_zero_is_doubled" in "\n".join(check.problems(report))
+
+
+FILES = '''
+from autograder.results import ExerciseResult, Incident
+
+class ARTEFACTS:
+    """Scores `area` by the number in a file."""
+
+    EXERCISES = ("area",)
+
+    @staticmethod
+    def score_artefact(name, folder, points):
+        text = (folder / f"{name}.txt").read_text()
+        notes = [] if text == "2" else [Incident("policy-format", name, "not a two")]
+        return ExerciseResult(points if text == "2" else 0.0, points), notes
+'''
+
+
+def test_an_exercise_may_be_scored_by_a_file(assignment, tmp_path):
+    suite = assignment.suite
+    suite.write_text(suite.read_text() + FILES)
+    notebook = jupytext.reads(source(area="raise SystemExit"), fmt="py:percent")
+    for text, points, found in (("2", 1, []), ("3", 0, ["policy-format"])):
+        (tmp_path / "area.txt").write_text(text)
+        result = score_notebook(notebook, assignment, b"key", folder=tmp_path)
+        assert {name: each.score for name, each in result.exercises.items()} == {
+            "double": 2,
+            "area": points,
+        }
+        assert codes(result) == found
+
+
+def test_a_fault_in_scoring_a_file_costs_nobody_anything(assignment, tmp_path):
+    suite = assignment.suite
+    suite.write_text(suite.read_text() + FILES)
+    notebook = jupytext.reads(source(), fmt="py:percent")
+    result = score_notebook(notebook, assignment, b"key", folder=tmp_path / "nowhere")
+    assert result.exercises["double"].score == 2
+    assert result.exercises["area"].score is None
+    assert codes(result) == ["suite-error"]
 
 
 def test_empty_notebook_scores_nothing(assignment):
