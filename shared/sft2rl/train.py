@@ -29,7 +29,15 @@ import torch.distributed as dist
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from sft2rl.models import REFERENCE, copy_of, frozen, load_model, load_tokenizer, save_policy
+from sft2rl.models import (
+    REFERENCE,
+    copy_of,
+    frozen,
+    keep_memory,
+    load_model,
+    load_tokenizer,
+    save_policy,
+)
 from sft2rl.reward import RewardModel, vader
 from sft2rl.sampling import (
     Pairs,
@@ -61,6 +69,8 @@ class Settings:
         shift: a constant added to all rewards before training.
         batch_size: pairs per step; prompts per step for "rloo".
         num_generations: completions per prompt of "rloo".
+        num_prompts: how many of the prompts are used.
+        pairs_per_prompt: offline pairs of each of them.
     """
 
     method: str
@@ -71,9 +81,10 @@ class Settings:
     steps: int = 256
     batch_size: int = 64
     num_generations: int = 4
-    lr: float = 2e-4
+    lr: float = 3e-4
     seed: int = 0
     num_prompts: int = 8192
+    pairs_per_prompt: int = 2
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -327,10 +338,10 @@ def ensure_pairs(
     """The stored pairs, sampled by the first process if they are not there yet."""
     if rank == 0 and not path.is_file():
         device = next(reference.parameters()).device
+        prompts = prompts.repeat(settings.pairs_per_prompt, 1).to(device)
         pairs = sample_pairs(
-            reference, tokenizer, prompts.to(device), reward, functions.completion_logps,
-            settings.seed,
-        )  # fmt: skip
+            reference, tokenizer, prompts, reward, functions.completion_logps, settings.seed
+        )
         save_pairs({name: tensor.cpu() for name, tensor in pairs.items()}, path)
     if world > 1:
         dist.barrier()
@@ -380,6 +391,7 @@ def main() -> None:
         if name != "method":
             parser.add_argument("--" + name.replace("_", "-"), type=type(default), default=default)
     args = vars(parser.parse_args())
+    keep_memory()
     settings = Settings(**{name: args[name] for name in asdict(Settings("sft"))})
     functions = load_functions(args["losses"])
     with process_group(args["device"]) as (rank, world):
