@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -375,6 +376,48 @@ def leaderboard(
         table.add_row(str(place), *map(escape, boards.cells_of(entry)))
     out.print(table)
     out.print(f"Page: {path}", highlight=False, soft_wrap=True)
+    return DONE
+
+
+@verb
+def bench(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Only the project has one.")],
+    python: Annotated[
+        str, typer.Option("--python", metavar="PATH", help="An interpreter that has TRL as well.")
+    ] = sys.executable,
+    steps: Annotated[int, typer.Option(metavar="N", help="Timed steps of every run.")] = 20,
+    rounds: Annotated[int, typer.Option(metavar="N", help="Runs of each side, in turns.")] = 3,
+    json_: JsonOption = False,
+    course: CourseOption = None,
+) -> int:
+    """Train DPO and RLOO with the project's code and with TRL's trainers, side by side.
+
+    One thread on the CPU, float32; tokens per second of CPU time, and peak memory of the process.
+    """
+    from autograder import bench as benchmark
+
+    if name != "project":
+        raise CourseError(f"There is no benchmark of {name!r}: `course bench project`.")
+    with err.status("training, some minutes"):
+        report = benchmark.compare(python, steps, rounds)
+    if json_:
+        print(json.dumps(report, indent=2))
+        return DONE
+    table = Table(box=None)
+    for heading in ("", "side", "tokens/s", "s/step", "peak MB"):
+        table.add_column(heading, justify="right" if heading not in ("", "side") else "left")
+    for method, row in report.items():
+        for side in benchmark.SIDES:
+            figures = row[side]
+            table.add_row(
+                method.upper() if side == "ours" else "",
+                side,
+                f"{figures['tokens_per_second']:.0f}",
+                f"{figures['seconds_per_step']:.2f}",
+                f"{figures['peak_mb']:.0f}",
+            )
+        table.add_row("", "ratio", f"{row['speed']:.2f}", "", f"{row['memory']:.2f}", style="bold")
+    out.print(table)
     return DONE
 
 
