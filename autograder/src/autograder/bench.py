@@ -1,10 +1,9 @@
 """The project's training against TRL's trainers: `course bench project`.
 
 Both sides train the same model on the same pairs (DPO) or prompts (RLOO), with the same batch,
-length, padding, dtype and optimiser; reference log-probabilities of DPO are computed beforehand on both
-sides, and gradient checkpointing is off on both. Each side runs in a process of its own, one after
-the other, in turns. What is timed is training only: the first two steps, imports and
-preparation are not.
+length, padding, dtype and optimiser. Reference log-probabilities of DPO are computed beforehand and
+gradient checkpointing is off, on both sides. Each side runs in a process of its own, in turns. Only
+training is timed: not imports, preparation and the first two steps.
 """
 
 from __future__ import annotations
