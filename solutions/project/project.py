@@ -964,13 +964,15 @@ print(
 )
 
 # %% [markdown]
-# *J (95 %)* is the mean over the seeds with Student's interval; *share* is
+# *J (95 %)* is the mean over the seeds with Student's interval. **Where there is one seed only, it is the
+# interval of the evaluation**: it knows nothing of the chance in pairs and batches, and is too
+# narrow. *share* is
 # $(J - J_\text{ref})/(J_* - J_\text{ref})$; a suffix is the $\beta$ of the loss, and `-2` or `+2` the
 # constant that was added to all rewards. The estimate of $J_*$ comes from 128 samples of the
 # reference per prompt, of which it can at best pick the good ones, so the true optimum is higher.
 #
 # The figure is the **frontier**: reward against KL divergence, one point per setting, bars for the
-# 95 % intervals over seeds, a line through the $\beta$s of each method. Grey lines join points of
+# same intervals, a line through the $\beta$s of each method. Grey lines join points of
 # equal $J$. Up and to the left is better.
 
 # %% tags=["show"]
@@ -1046,7 +1048,7 @@ for method in ("copg", "pg"):
 #
 # ### Read what they write
 #
-# Numbers are not the product; the texts are. Same prompt, same luck, six policies (seed 0 of the
+# Numbers are not the product; the texts are. Same prompt, same luck, all policies (seed 0 of the
 # course's runs). What does each gain, and what does it lose? Which phrases does everybody discover?
 
 # %% tags=["show"]
