@@ -991,9 +991,8 @@ widgets.frontier(results)
 #
 # ### A constant that changes everything, or nothing
 #
-# The rows `pg-none-0.2`, `pg-none-0.2+2` and `pg-none-0.2-2` are one method on one data set: PG without a
-# baseline, the rewards as they are, plus 2, minus 2. To people all three mean the same, since a
-# Bradley-Terry reward has no zero.
+# PG without a baseline, one data set, three versions of the rewards: as they are, plus 2, minus 2. To
+# people all three mean the same, since a Bradley-Terry reward has no zero.
 
 # %% tags=["show"]
 predict(
@@ -1001,32 +1000,33 @@ predict(
     [
         "stays at the reference",
         "learns a little more slowly",
-        "flees from all its data; the raw reward soars",
+        "flees from all its data, while the raw reward rises",
     ],
     answer=2,
     why="Every completion in the data is pushed down. The mass has to go somewhere: to texts that are "
     "not in the data and that the judge happens to like. KL explodes, and J is far below the reference.",
 )
 
-# %% tags=["show"]
-for name in ("reference", "pg-none-0.2", "pg-none-0.2+2", "pg-none-0.2-2", "copg-0.2"):
-    if name not in ("reference", *results.names):
-        print(f"{name:15s} is not among these results")
-        continue
-    if name == "reference":
-        row = results.reference
-    else:
-        keys = ("J", "reward", "kl", "win_rate", "vader_win_rate")
-        row = {key: results.interval(name, key).mean for key in keys}
-    print(
-        f"{name:15s} J {row['J']:+.2f}  R {row['reward']:+.2f}  KL {row['kl']:5.2f}  "
-        f"win {row['win_rate']:.2f}  VADER win {row['vader_win_rate']:.2f}"
-    )
+# %% [markdown]
+# Try it: 64 steps each, about a minute together. (Where the table above has rows `pg-none-…`, they are the
+# same with 256 steps.)
+
+# %% tags=["train"]
+for shift in (0.0, 2.0, -2.0):
+    moved = dict(pairs, rewards=pairs["rewards"] + shift)
+    naive = models.copy_of(reference)
+    train_offline(naive, moved, "pg", BETA, steps=64, lr=3e-4, baseline=None)
+    show(f"R {shift:+.0f}", judged(naive))
+drawn = sampling.sample(naive, evaluation_prompts[:4], sampling.draw_luck(4, seed=1))
+print("\nafter training with R - 2:")
+for text in sampling.texts_of(tokenizer, drawn):
+    print("  ", text)
 
 # %% [markdown]
-# If you had logged only the raw reward, the win rate, or even the independent judge, the collapsed
-# policy would be your best run. Read its texts below before you celebrate: that is **reward hacking**,
-# and the KL term exists to put a price on it.
+# With the rewards minus 2 the reward and the win rate look like a success, and the texts are ruins.
+# In one run of ours (seed 0, 400 prompts) the reward was 0.64 and the win rate 75 %, at a KL
+# divergence of 10.6 and a $J$ of −1.5. Who logs only the reward does not see it. That is **reward
+# hacking**, and the KL term exists to put a price on it.
 #
 # And CoPG? It sees differences of rewards only, so the shift cancels. Not approximately: the loss is
 # the same function. A check on your own code and your own pairs, in the first steps of training:
@@ -1141,7 +1141,7 @@ if PSEUDONYM:
 #
 # - A reward model from ratings, and a judge that never saw the training.
 # - One `completion_logps` and one loop carry four methods; they differ in a line.
-# - $J$, not $R$: the most rewarded policy of this notebook is the worst.
+# - $J$, not $R$: a policy can earn more and more reward while it falls apart.
 # - Baselines matter offline, differences do not need one.
 # - An error bar over seeds is the least that a claim needs.
 #
