@@ -71,6 +71,7 @@ def save_policy(model: torch.nn.Module, path: str | Path, **facts: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.half() for name, tensor in untied_state(model).items()}
     save_file(tensors, path, metadata={"format": "pt", **{k: str(v) for k, v in facts.items()}})
+    path.chmod(0o644)  # whoever collects the file must be able to read it
     return path
 
 
