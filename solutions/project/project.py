@@ -71,7 +71,7 @@ print("torch", torch.__version__, "· transformers", transformers.__version__)
 # | completion $y$ | at most 16 more tokens, sampled at temperature 1 |
 # | reference $\pi_\text{ref}$ | a Llama-style model with 1.3 million parameters, trained by the course |
 # | reward $R(x, y)$ | a Bradley-Terry reward model trained on human ratings |
-# | judged by | $J(\pi) = \mathbb E_{x,\,y\sim\pi}[R(x,y)] - \beta\,\mathbb E_x\,\mathrm{KL}(\pi(\cdot|x)\,\|\,\pi_\text{ref}(\cdot|x))$ with $\beta = 0.2$ |
+# | judged by | $J(\pi) = \mathbb E_{x,\,y\sim\pi}[R(x,y)] - \beta\,\mathbb E_x\,\mathrm{KL}(\pi(\cdot\mid x)\,\Vert\,\pi_\text{ref}(\cdot\mid x))$ with $\beta = 0.2$ |
 #
 # It is the sentiment experiment of the DPO paper, small enough for a laptop: the whole notebook
 # takes some twelve minutes of computing on two idle cores. Cells that take longer than a few
