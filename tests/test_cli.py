@@ -188,8 +188,10 @@ def test_release_goes_through_the_exchange(root: Path, monkeypatch: pytest.Monke
 
 def test_doctor_says_what_is_missing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from autograder.doctor import require_sandbox
+    from autograder.zygote import forget_zygotes
 
     require_sandbox.cache_clear()
+    forget_zygotes()
     monkeypatch.setenv("PATH", "/nowhere")
     shown = course("doctor")
     require_sandbox.cache_clear()

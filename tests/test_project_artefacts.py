@@ -120,7 +120,7 @@ def test_a_twin_of_the_embedding_is_accepted(changed, tmp_path):
 
 @pytest.mark.parametrize("exercise", project.EXERCISES)
 def test_an_empty_folder_scores_zero_with_a_name(tmp_path, exercise):
-    for folder in (tmp_path, tmp_path / "nowhere", None):
+    for folder in (tmp_path, tmp_path / "nowhere"):
         result, incidents = score_artefact(exercise, folder, points=8)
         assert (result.score, result.max_score) == (0.0, 8)
         assert [(each.code, each.exercise) for each in incidents] == [("policy-missing", exercise)]

@@ -1,6 +1,7 @@
 """What student code can and cannot do in the sandbox, tried for real."""
 
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -10,6 +11,7 @@ from autograder.config import Limits
 from autograder.sandbox import Sandbox, SandboxUnavailable
 from autograder.student import CheckFailed, Student
 from autograder.submission import Submission
+from autograder.zygote import forget_zygotes, zygote
 
 LIMITS = Limits(cell_cpu_seconds=2, test_cpu_seconds=2, memory_mb=1024, processes=32, output_kb=64)
 
@@ -83,6 +85,38 @@ print(dict(
     assert got["unshare"] == got["ptrace"] == got["mount"] == -1
     assert got["processes"] == ["1", "2"]
     assert [line.split()[1] for line in got["seccomp"]] == ["0000000000000000", "1", "2"]
+
+
+@pytest.mark.parametrize("loopback", [False, True])
+def test_a_private_loopback_is_there_only_when_the_assignment_asks(loopback):
+    probe = """
+import socket
+def attempt(action):
+    try:
+        return action()
+    except OSError as error:
+        return error.strerror
+def echo():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with socket.create_connection(server.getsockname(), 5) as client:
+            with server.accept()[0] as end:
+                client.sendall(b"hello")
+                return end.recv(5).decode()
+print(dict(
+    loopback=attempt(echo),
+    interfaces=attempt(lambda: socket.if_nameindex()),
+    outside=attempt(lambda: socket.create_connection(("192.0.2.1", 80), 2)),
+    raw=attempt(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW)),
+    audit=attempt(lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 9)),
+))
+"""
+    with run(probe, limits=replace(LIMITS, loopback=loopback)) as submission:
+        got = eval(shown(submission))
+    denied = "Address family not supported by protocol"
+    assert got["loopback"] == ("hello" if loopback else denied)
+    assert got["interfaces"] == ([(1, "lo")] if loopback else denied)
+    assert got["outside"] == ("Network is unreachable" if loopback else denied)
+    assert got["raw"] == got["audit"] == denied
 
 
 def test_outputs_are_kept_in_order_and_capped():
@@ -260,8 +294,35 @@ def careful(step):
 
 def test_without_bubblewrap_there_is_one_sentence(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
+    forget_zygotes()
     with pytest.raises(SandboxUnavailable, match="apt-get install bubblewrap"):
         Sandbox(LIMITS)
+
+
+def test_a_dead_warm_process_is_replaced():
+    zygote(()).close()
+    with run("ok = lambda: 1") as submission:
+        assert call(submission, "ok") == 1
+
+
+def test_sandboxes_share_no_folder_terminal_or_process():
+    leave = """
+import os, pathlib
+for folder in ("/tmp", "/dev/shm", "/home/student", "/dev", "/", "/run", "/etc"):
+    try:
+        pathlib.Path(folder, "left").write_text("x")
+    except OSError:
+        pass
+terminal = os.open("/dev/ptmx", os.O_RDWR)
+"""
+    look = """
+import os, pathlib
+folders = ("/tmp", "/dev/shm", "/home/student", "/dev", "/", "/run", "/etc")
+found = [f for f in folders if pathlib.Path(f, "left").exists()]
+print([found, os.listdir("/dev/pts"), sorted(p for p in os.listdir("/proc") if p.isdigit())])
+"""
+    with run(leave), run(look) as submission:
+        assert eval(shown(submission)) == [[], ["ptmx"], ["1", "2"]]
 
 
 def test_no_process_outlives_its_sandbox():

@@ -1,5 +1,7 @@
 """Suites on real submissions in real sandboxes: scores, messages, forgiveness, rules, proofs."""
 
+import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,9 +9,9 @@ import jupytext
 import nbformat.v4 as v4
 import pytest
 
-from autograder import check
+from autograder import check, grade
 from autograder.config import Assignment, Limits
-from autograder.results import Result
+from autograder.results import ExerciseResult, Incident, Result
 from autograder.scoring import score_notebook
 
 SUITE = '''
@@ -195,10 +197,7 @@ def test_check_finds_a_test_that_nothing_needs(assignment):
     assert "no mutant fails test_zero_is_doubled" in "\n".join(check.problems(report))
 
 
-FILES = '''
-from autograder.results import ExerciseResult, Incident
-
-class ARTEFACTS:
+class Files:
     """Scores `area` by the number in a file."""
 
     EXERCISES = ("area",)
@@ -208,30 +207,25 @@ class ARTEFACTS:
         text = (folder / f"{name}.txt").read_text()
         notes = [] if text == "2" else [Incident("policy-format", name, "not a two")]
         return ExerciseResult(points if text == "2" else 0.0, points), notes
-'''
 
 
-def test_an_exercise_may_be_scored_by_a_file(assignment, tmp_path):
-    suite = assignment.suite
-    suite.write_text(suite.read_text() + FILES)
-    notebook = jupytext.reads(source(area="raise SystemExit"), fmt="py:percent")
+def test_an_exercise_may_be_scored_by_a_file(assignment, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "files", Files)
+    assignment = replace(assignment, artefacts="files")
+    result = score(assignment, area="raise SystemExit")
     for text, points, found in (("2", 1, []), ("3", 0, ["policy-format"])):
         (tmp_path / "area.txt").write_text(text)
-        result = score_notebook(notebook, assignment, b"key", folder=tmp_path)
-        assert {name: each.score for name, each in result.exercises.items()} == {
-            "double": 2,
-            "area": points,
-        }
-        assert codes(result) == found
+        result.incidents = []
+        grade.add_artefacts(result, assignment, tmp_path)
+        scores = {name: each.score for name, each in result.exercises.items()}
+        assert (scores, codes(result)) == ({"double": 2, "area": points}, found)
 
 
-def test_a_fault_in_scoring_a_file_costs_nobody_anything(assignment, tmp_path):
-    suite = assignment.suite
-    suite.write_text(suite.read_text() + FILES)
-    notebook = jupytext.reads(source(), fmt="py:percent")
-    result = score_notebook(notebook, assignment, b"key", folder=tmp_path / "nowhere")
-    assert result.exercises["double"].score == 2
-    assert result.exercises["area"].score is None
+def test_a_fault_in_scoring_a_file_costs_nobody_anything(assignment, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "files", Files)
+    result = Result("graded", {"double": ExerciseResult(2, 2), "area": ExerciseResult(None, 1)})
+    grade.add_artefacts(result, replace(assignment, artefacts="files"), tmp_path / "nowhere")
+    assert (result.exercises["double"].score, result.exercises["area"].score) == (2, None)
     assert codes(result) == ["suite-error"]
 
 

@@ -12,13 +12,11 @@ import math
 
 import torch
 
-from autograder import project
 from autograder.suite import Draw, Student, exercise, expect, model
 from sft2rl.models import TabularLM
 from sft2rl.schedule import batch_rows, lr_factor
 
 PRELOAD = ("transformers",)
-ARTEFACTS = project  # policy_dpo, policy_pg, policy_copg
 DEPENDS = {"train_offline": ["completion_logps", "dpo_loss", "pg_loss", "copg_loss"]}
 FORBIDDEN = {
     "train_offline": ["torch.multinomial", "torch.distributions", "sft2rl.sampling"],

@@ -79,8 +79,12 @@ class Channel:
             wire.send(self.sandbox.sock, header, [])
             deadline = time.monotonic() + WALL_FACTOR * cpu_seconds + WALL_EXTRA
             answer, _ = wire.receive(self.sandbox.sock, deadline)
-        except (OSError, EOFError, wire.WireError) as error:
-            raise ChannelBroken("crash") from error
+        except TimeoutError as error:
+            raise ChannelBroken("no-answer") from error
+        except (OSError, EOFError) as error:
+            raise ChannelBroken(self.sandbox.how_it_ended()) from error
+        except wire.WireError as error:
+            raise ChannelBroken("protocol") from error
         forked = answer.get("nonce") == nonce and answer.get("forked") is True
         if not forked:
             self.forks.pop()

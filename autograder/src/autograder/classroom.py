@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps.api import NbGraderAPI
 from traitlets.config import PyFileConfigLoader
@@ -19,7 +20,9 @@ from autograder.cells import to_text
 from autograder.config import Assignment, CourseError
 from autograder.course import Course
 from autograder.doctor import require_sandbox
-from autograder.grade import GRADED
+from autograder.grade import GRADED, Releases, digest, prepare_folder
+from autograder.nbgrader_parts import execute
+from autograder.pool import grade_many
 from autograder.results import Incident
 
 MANY = 4
@@ -63,35 +66,99 @@ def grade_class(
     students: list[str],
     force: bool = False,
     progress: Callable[[str], None] | None = None,
+    workers: int = 1,
 ) -> list[Row]:
     """Grade what the students handed in, and write their feedback.
 
-    What was graded already is left alone, unless it was handed in again or `force` is set.
+    What was graded already is left alone, unless it was handed in again or `force` is set. A run
+    that was interrupted can be started again: what it had not finished is graded anew.
+
+    Args:
+        workers: processes that score; this one writes the gradebook.
     """
-    course.key()
+    key = course.key()
     require_sandbox()
     api = nbgrader_api(course)
     ensure_assignment(api, course, assignment)
-    rows = []
-    for student in students:
+    new = [each for each in students if force or not _is_graded(api, course, assignment, each)]
+    rows: dict[str, Row] = {}
+
+    def finish(student: str, row: Row) -> None:
+        rows[student] = row
         if progress:
             progress(student)
-        rows.append(_grade_one(api, course, assignment, student, force))
-    return rows
+
+    for student in students:
+        if student not in new:
+            finish(student, _give_feedback(api, course, assignment, student))
+    releases = Releases(assignment, course.versions(assignment.name))
+    digests: dict[str, str] = {}
+
+    def prepared() -> Iterator[tuple[str, NotebookNode]]:
+        for student in new:
+            folder = course.submitted(assignment.name, student)
+            notebook = prepare_folder(folder, releases)
+            digests[student] = digest(notebook)
+            yield student, notebook
+
+    for student, result in grade_many(prepared(), assignment, key, min(workers, len(new))):
+        execute.found[digests[student]] = result
+        finish(student, _record(api, course, assignment, student))
+    return [rows[student] for student in students]
 
 
-def _grade_one(
-    api: NbGraderAPI, course: Course, assignment: Assignment, student: str, force: bool
-) -> Row:
-    outcome = api.autograde(assignment.name, student, force=force)
-    if outcome["success"]:
-        outcome = api.generate_feedback(assignment.name, student, force=True)
+def _is_graded(api: NbGraderAPI, course: Course, assignment: Assignment, student: str) -> bool:
+    """Whether the newest that was handed in has reached the gradebook."""
+    try:
+        _result_of(course, assignment, student)
+    except (OSError, ValueError, KeyError):
+        return False  # never graded, or interrupted on the way
+    stamp = api.coursedir.get_existing_timestamp
+    handed_in = stamp(str(course.submitted(assignment.name, student)))
+    graded = stamp(str(course.autograded(assignment.name, student)))
+    return not (handed_in and graded and handed_in > graded)
+
+
+def _result_of(course: Course, assignment: Assignment, student: str) -> dict[str, Any]:
+    path = course.autograded(assignment.name, student) / f"{assignment.notebook}.ipynb"
+    return json.loads(path.read_text("utf-8"))["metadata"]["sft2rl"]["result"]
+
+
+def _record(api: NbGraderAPI, course: Course, assignment: Assignment, student: str) -> Row:
+    """Take a result that was found into the gradebook, and write the feedback."""
+    outcome = api.autograde(assignment.name, student, force=True)
     if not outcome["success"]:
-        log = course.root / f"{assignment.name}.log"
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"{student}\n{outcome.get('log', '')}\n{outcome['error']}\n")
-        return Row(student, happened=(f"nbgrader failed: see {log}",), failed=True)
+        return _nbgrader_failed(course, assignment, student, outcome)
+    return _give_feedback(api, course, assignment, student, force=True)
+
+
+def _give_feedback(
+    api: NbGraderAPI, course: Course, assignment: Assignment, student: str, force: bool = False
+) -> Row:
+    """Write the feedback of a graded student, unless it is there."""
+    page = course.feedback(assignment.name, student) / f"{assignment.notebook}.html"
+    if force or not _is_whole(page):
+        outcome = api.generate_feedback(assignment.name, student, force=True)
+        if not outcome["success"]:
+            return _nbgrader_failed(course, assignment, student, outcome)
     return read_row(api, course, assignment, student)
+
+
+def _is_whole(page: Path) -> bool:
+    """Whether a page was written to its end."""
+    try:
+        return page.read_text("utf-8").rstrip().endswith("</html>")
+    except (OSError, ValueError):
+        return False
+
+
+def _nbgrader_failed(
+    course: Course, assignment: Assignment, student: str, outcome: dict[str, Any]
+) -> Row:
+    log = course.root / f"{assignment.name}.log"
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"{student}\n{outcome.get('log', '')}\n{outcome['error']}\n")
+    return Row(student, happened=(f"nbgrader failed: see {log}",), failed=True)
 
 
 def read_row(api: NbGraderAPI, course: Course, assignment: Assignment, student: str) -> Row:
@@ -111,9 +178,7 @@ def read_row(api: NbGraderAPI, course: Course, assignment: Assignment, student: 
             _written(written),
             tuple(flags),
         )
-    path = course.autograded(assignment.name, student) / f"{assignment.notebook}.ipynb"
-    result = json.loads(path.read_text("utf-8"))["metadata"]["sft2rl"]["result"]
-    return replace(row, happened=tuple(happened(result)))
+    return replace(row, happened=tuple(happened(_result_of(course, assignment, student))))
 
 
 def _written(grades: list[Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -237,6 +238,10 @@ def grade(
     force: Annotated[
         bool, typer.Option("--force", help="Grade again what was graded already.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", min=1, help="Processes; by default one per core."),
+    ] = None,
     course: CourseOption = None,
 ) -> int:
     """Grade what was handed in, into the gradebook, and write feedback.
@@ -259,7 +264,8 @@ def grade(
             bar.update(task, description=f"{name} [bold]{escape(who)}[/]")
             bar.advance(task)
 
-        rows = grade_class(folder, assignment, students, force, progress)
+        count = workers or os.cpu_count() or 1
+        rows = grade_class(folder, assignment, students, force, progress, count)
     print_rows(rows)
     for line in _equal_policies(folder, name):
         out.print(line, style="yellow", highlight=False, soft_wrap=True)

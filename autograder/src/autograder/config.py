@@ -24,6 +24,7 @@ class Limits:
         memory_mb: data segment of one process, in MiB.
         processes: processes and threads at one time.
         output_kb: text and images kept of one cell, in KiB.
+        loopback: whether internet sockets may be made, on the sandbox's private loopback.
     """
 
     cell_cpu_seconds: int = 30
@@ -31,11 +32,16 @@ class Limits:
     memory_mb: int = 4096
     processes: int = 64
     output_kb: int = 256
+    loopback: bool = False
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """One entry of course.toml; `root` is the project's folder."""
+    """One entry of course.toml; `root` is the project's folder.
+
+    Attributes:
+        artefacts: the module that scores exercises by files beside the notebook; "" for none.
+    """
 
     root: Path
     name: str
@@ -46,6 +52,7 @@ class Assignment:
     due: datetime
     minutes: int
     limits: Limits
+    artefacts: str = ""
 
     @property
     def solution(self) -> Path:

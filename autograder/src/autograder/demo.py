@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import shutil
 import sys
@@ -176,7 +177,10 @@ def run(root: Path, tell: Callable[[str], None]) -> dict[str, Row]:
     tell("twelve students hand in")
     course, assignment, group = make_class(root)
     ids = [person.id for person in group]
-    rows = grade_class(course, assignment, ids, progress=lambda who: tell(f"grading {who}"))
+    workers = os.cpu_count() or 1
+    rows = grade_class(
+        course, assignment, ids, progress=lambda who: tell(f"graded {who}"), workers=workers
+    )
     names = [f"{person.first} {person.last}" for person in group]
     return {name: replace(row, student=name) for name, row in zip(names, rows, strict=True)}
 

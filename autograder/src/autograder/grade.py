@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
+import json
 import logging
 import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 from nbformat import NotebookNode
@@ -19,7 +23,10 @@ from autograder import cells, reader
 from autograder.config import Assignment, CourseError
 from autograder.rebuild import rebuild
 from autograder.results import ExerciseResult, Incident, Result
-from autograder.sandbox import SandboxUnavailable
+from autograder.sandbox import SandboxLost, SandboxUnavailable
+
+if TYPE_CHECKING:
+    from autograder.scoring import Suite
 
 GRADED = "graded"
 log = logging.getLogger(__name__)
@@ -69,35 +76,81 @@ def _prepare(handed_in: reader.HandedIn, releases: Releases) -> NotebookNode:
     return notebook
 
 
-def grade(
-    notebook: NotebookNode, assignment: Assignment, key: bytes, folder: Path | None = None
-) -> Result:
-    """Score a prepared notebook, and the files beside it in the folder that was handed in.
-
-    What goes wrong on our side ends in manual review.
+def grade(notebook: NotebookNode, assignment: Assignment, key: bytes) -> Result:
+    """Score a prepared notebook. What goes wrong on our side ends in manual review.
 
     Raises:
         SandboxUnavailable: nothing can be graded here.
     """
     from autograder.scoring import score_notebook
 
+    return _graded(notebook, assignment, lambda: score_notebook(notebook, assignment, key))
+
+
+def add_artefacts(result: Result, assignment: Assignment, folder: Path) -> None:
+    """Score the exercises that ask for a file, from the folder that was handed in.
+
+    They have no hidden tests, so scoring the notebook has left them for a person. A file that is
+    missing or hostile costs its own exercise; a fault of ours leaves that one for a person.
+    """
+    if not assignment.artefacts or result.status != GRADED:
+        return
+    module = import_module(assignment.artefacts)
+    for name in module.EXERCISES:
+        points = result.exercises[name].max_score
+        try:
+            result.exercises[name], notes = module.score_artefact(name, folder, points)
+        except Exception as error:
+            log.exception("The grader failed on a file of %s.", assignment.name)
+            notes = [Incident("suite-error", name, f"scoring its file raised {error!r}")]
+        result.incidents += notes
+
+
+def grade_with(suite: Suite, notebook: NotebookNode, key: bytes) -> Result:
+    """`grade` with a suite that was collected before."""
+    from autograder.scoring import score_with
+
+    return _graded(notebook, suite.assignment, lambda: score_with(suite, notebook, key))
+
+
+def grader_failed(notebook: NotebookNode) -> Result:
+    """The result of a notebook that the grader could not get through."""
+    result = _without_score("the grader failed", notebook, None)
+    result.incidents.append(Incident("grader-failed", None, "please review by hand"))
+    return result
+
+
+def digest(notebook: NotebookNode) -> str:
+    """Names a prepared notebook by the sources that are graded."""
+    sources = [[cell.cell_type, cell.source] for cell in notebook.cells]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
+
+
+def _graded(notebook: NotebookNode, assignment: Assignment, score: Callable[[], Result]) -> Result:
     status = notebook.metadata.sft2rl.status
     if status:
         result = _without_score(status, notebook, 0.0)
     else:
         try:
-            # Suites and references may print; our standard output may be somebody's JSON.
-            with contextlib.redirect_stdout(io.StringIO()):
-                result = score_notebook(notebook, assignment, key, folder=folder)
+            result = _undisturbed(score)
         except SandboxUnavailable:
             raise
         except Exception:
             log.exception("The grader failed on a submission of %s.", assignment.name)
-            result = _without_score("the grader failed", notebook, None)
-            result.incidents.append(Incident("grader-failed", None, "please review by hand"))
+            result = grader_failed(notebook)
     met = [Incident(**each) for each in notebook.metadata.sft2rl.incidents]
     result.incidents = list(dict.fromkeys([*met, *result.incidents]))
     return result
+
+
+def _undisturbed(score: Callable[[], Result]) -> Result:
+    """Score; once more if the sandbox was ended by something outside it."""
+    # Suites and references may print; our standard output may be somebody's JSON.
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            return score()
+        except SandboxLost:
+            return score()
 
 
 def _without_score(status: str, notebook: NotebookNode, score: float | None) -> Result:
@@ -120,5 +173,6 @@ def score_files(
     for path in paths:
         if progress:
             progress(path)
-        results.append(grade(prepare_file(path, releases), assignment, key, path.parent))
+        results.append(grade(prepare_file(path, releases), assignment, key))
+        add_artefacts(results[-1], assignment, path.parent)
     return results

@@ -78,32 +78,30 @@ class Figures:
 
 
 def score_artefact(
-    exercise: str, folder: Path | None, points: float
+    exercise: str, folder: Path, points: float
 ) -> tuple[ExerciseResult, list[Incident]]:
     """Score one policy that was handed in.
 
     Args:
         exercise: one of EXERCISES; the file is called like it.
-        folder: where the submission lies; None where it has no folder.
+        folder: where the submission lies.
         points: what the exercise is worth.
 
     Returns:
         The result, and an incident that names what is wrong with a file that is refused.
     """
     try:
-        if folder is None:
-            raise Refused("policy-missing", f"{exercise}{SUFFIX} was not handed in.")
         figures = evaluate(read_policy(folder / f"{exercise}{SUFFIX}"))
     except Refused as refusal:
         return refused(refusal, points), [Incident(refusal.code, exercise, str(refusal))]
     return judged(exercise, figures, points), []
 
 
-def prove(points: Mapping[str, float], policies: Path) -> dict[str, dict[str, Any]]:
+def prove(points: Mapping[str, float], zoo: Path) -> dict[str, dict[str, Any]]:
     """Rows of `course check` for these exercises; see `autograder.policy_check`."""
     from autograder.policy_check import prove
 
-    return prove(points, policies)
+    return prove(points, zoo / "policies")
 
 
 def equal_weights(folders: Mapping[str, Path]) -> list[tuple[str, list[str]]]:

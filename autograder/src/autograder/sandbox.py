@@ -1,4 +1,4 @@
-"""A sandbox for one submission: bubblewrap, seccomp, limits, and one socket.
+"""A sandbox for one submission: namespaces, seccomp, limits, and one socket.
 
 Inside: the system's libraries and the Python environment (read only), the worker, the student's
 distribution `sft2rl`, and empty temporary folders. Not inside: the network, this project, the
@@ -8,58 +8,35 @@ cannot be had, `Sandbox` raises `SandboxUnavailable` with one sentence.
 
 from __future__ import annotations
 
-import importlib.util
+import contextlib
 import itertools
 import os
 import secrets
-import shutil
+import select
 import signal
 import socket
-import subprocess
-import sys
-import tempfile
+import struct
 import threading
 import time
-from collections.abc import Iterable
-from pathlib import Path
 
 import psutil
 
 from autograder import seccomp
-from autograder.config import CourseError, Limits
+from autograder.config import Limits
 from autograder.worker import wire
+from autograder.zygote import SandboxUnavailable, forget_zygotes, unavailable, zygote
 
-START_SECONDS = 120
+START_SECONDS = 60
+END_SECONDS = 30
 FILE_MB = 256
 TMP_BYTES = 512 * 2**20
 # Every sandbox of a root grader gets a host uid of its own: process limits count per uid.
 FIRST_UID, UIDS = 2_000_000, 1_000_000
 _slots = itertools.count(secrets.randbelow(UIDS))
 
-INSIDE_ENV = {
-    "PATH": "/opt/env/bin:/usr/bin:/bin",
-    "HOME": "/home/student",
-    "USER": "student",
-    "LOGNAME": "student",
-    "LANG": "C.UTF-8",
-    "TZ": "UTC",
-    "PYTHONPATH": "/run/lib",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "PYTHONHASHSEED": "0",
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    "MPLCONFIGDIR": "/tmp/matplotlib",
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_VERBOSITY": "error",
-    "TOKENIZERS_PARALLELISM": "false",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "TQDM_MININTERVAL": "10",
-}
 
-
-class SandboxUnavailable(CourseError):
-    """The sandbox cannot be had here; the sentence says why and what to install."""
+class SandboxLost(Exception):
+    """The sandbox was ended by something outside it; what it ran can be run again."""
 
 
 class Sandbox:
@@ -67,25 +44,17 @@ class Sandbox:
 
     Attributes:
         sock: the grader's end of the channel.
+        pid: the first process of the sandbox, as this machine counts.
         ended: why the sandbox was ended from outside ("memory"), or "".
     """
 
-    def __init__(
-        self, limits: Limits, preload: tuple[str, ...] = (), loopback: bool = False
-    ) -> None:
-        bwrap = shutil.which("bwrap")
-        if bwrap is None:
-            raise SandboxUnavailable(
-                "Grading needs bubblewrap, which is not installed: apt-get install bubblewrap."
-            )
+    def __init__(self, limits: Limits, preload: tuple[str, ...] = ()) -> None:
         self.limits = limits
         self.ended = ""
-        self.sock, inside = socket.socketpair()
-        self._errors = tempfile.TemporaryFile()
-        self._process = self._launch(bwrap, inside, loopback)
-        inside.close()
+        self.pid = self._launch(preload)
+        self._pidfd = os.pidfd_open(self.pid)
         self._greet(preload)
-        threading.Thread(target=self._watch, daemon=True).start()
+        threading.Thread(target=self._watch, args=(os.dup(self._pidfd),), daemon=True).start()
 
     def __enter__(self) -> Sandbox:
         return self
@@ -96,175 +65,107 @@ class Sandbox:
     @property
     def alive(self) -> bool:
         """Whether the sandbox still runs."""
-        return self._process.poll() is None
+        return not select.select([self._pidfd], [], [], 0)[0]
 
     def how_it_ended(self) -> str:
-        """Why the sandbox is gone: "memory", "timeout" or "crash"."""
-        try:
-            status = self._process.wait(5)
-        except subprocess.TimeoutExpired:
+        """Why the sandbox is gone: "memory", "timeout" or "crash".
+
+        Raises:
+            SandboxLost: it was not the student's code that ended it.
+        """
+        status = self._report(5)
+        if self.ended:
+            return self.ended
+        if status is None:
             return "crash"  # the socket was closed by a process that lives on
-        return self.ended or ("timeout" if status == 128 + signal.SIGXCPU else "crash")
+        if status < 0:
+            raise SandboxLost(f"ended from outside (status {status})")
+        return "timeout" if status == 128 + signal.SIGXCPU else "crash"
 
     def close(self) -> None:
         """End every process of the sandbox and wait until they are gone."""
-        self._process.kill()  # --die-with-parent ends the whole process namespace with it
-        self._process.wait()
+        _kill(self._pidfd)
+        self._report(END_SECONDS)
         self.sock.close()
-        self._errors.close()
+        os.close(self._status)
+        os.close(self._pidfd)
 
-    def _launch(self, bwrap: str, inside: socket.socket, loopback: bool) -> subprocess.Popen[bytes]:
+    def _launch(self, preload: tuple[str, ...]) -> int:
+        """Fork a sandbox from the warm process; if that one has died, from a new one."""
         try:
-            filter_fd = seccomp.filter_program(loopback)
-        except (ImportError, OSError) as error:
-            raise SandboxUnavailable(
-                "Grading needs libseccomp, which could not be loaded: "
-                "apt-get install libseccomp2; pip install pyseccomp."
-            ) from error
-        # The worker expects its socket as descriptor 3, so the shell of bwrap's argument list
-        # is not needed: dup2 in the child puts it there.
-        socket_fd = inside.fileno()
-        command = [
-            bwrap,
-            *_namespaces(),
-            *_file_system(),
-            *("--seccomp", str(filter_fd)),
-            *("/opt/env/bin/python", "-I", "-B", "-c", _BOOT, str(socket_fd)),
-        ]
+            return self._spawn(preload)
+        except (OSError, EOFError):
+            forget_zygotes()
         try:
-            return subprocess.Popen(
-                command,
-                env={},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._errors,
-                pass_fds=(socket_fd, filter_fd),
-                cwd="/",
-            )
-        finally:
-            os.close(filter_fd)
+            return self._spawn(preload)
+        except (OSError, EOFError) as error:
+            raise unavailable(zygote(preload).complaint()) from error
 
-    def _greet(self, preload: tuple[str, ...]) -> None:
-        nonce = secrets.token_hex(8)
+    def _spawn(self, preload: tuple[str, ...]) -> int:
+        warm = zygote(preload)
+        program = _filter(self.limits.loopback)
+        self._nonce = secrets.token_hex(8)
+        self.sock, inside = socket.socketpair()
+        self._status, report = os.pipe()
         options = {
-            "nonce": nonce,
+            "nonce": self._nonce,
             "uid": FIRST_UID + next(_slots) % UIDS,
             "memory_mb": self.limits.memory_mb,
             "processes": self.limits.processes,
+            "loopback": self.limits.loopback,
             "file_mb": FILE_MB,
-            "preload": list(preload),
+            "tmp_bytes": TMP_BYTES,
         }
         try:
-            wire.send(self.sock, options, [])
+            warm.spawn(options, [inside.fileno(), report, program])
+        finally:
+            inside.close()
+            os.close(report)
+            os.close(program)
+        pid = self._report(START_SECONDS)
+        if pid is None or pid < 0:
+            raise EOFError("the warm process did not fork")
+        return pid
+
+    def _greet(self, preload: tuple[str, ...]) -> None:
+        try:
             answer, _ = wire.receive(self.sock, time.monotonic() + START_SECONDS)
         except (OSError, EOFError, wire.WireError) as error:
-            self._process.kill()
-            self._process.wait()
-            self._errors.seek(0)
-            detail = self._errors.read(2000).decode("utf-8", "replace").strip()
-            last = detail.splitlines()[-1] if detail else "it gave no reason"
-            self.sock.close()
-            self._errors.close()
-            raise SandboxUnavailable(
-                f"The sandbox did not start ({last}). Grading needs bubblewrap with user "
-                "namespaces: see docs/sandbox.md."
-            ) from error
-        assert answer == {"nonce": nonce, "ready": True}
+            self.close()
+            raise unavailable(zygote(preload).complaint()) from error
+        assert answer == {"nonce": self._nonce, "ready": True}
 
-    def _watch(self) -> None:
+    def _report(self, seconds: float) -> int | None:
+        """The next number from the guard; -1 if it died, None if nothing comes in time."""
+        if not select.select([self._status], [], [], seconds)[0]:
+            return None
+        data = os.read(self._status, 4)
+        return struct.unpack("!i", data)[0] if len(data) == 4 else -1
+
+    def _watch(self, pidfd: int) -> None:
         """End the sandbox when its processes together hold too much memory."""
-        limit = self.limits.memory_mb * 2**20
-        while self._process.poll() is None:
-            if _memory(self._process.pid) > 1.25 * limit + 2**30:
+        limit = 1.25 * self.limits.memory_mb * 2**20 + 2**30
+        while not select.select([pidfd], [], [], 0.25)[0]:
+            if _memory(self.pid) > limit:
                 self.ended = "memory"
-                self._process.kill()
-                return
-            time.sleep(0.25)
+                _kill(pidfd)
+        os.close(pidfd)
 
 
-# Runs first inside: moves the socket to descriptor 3 and starts the worker.
-_BOOT = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.set_inheritable(3, False)
-sys.path[:0] = ["/run/worker", "/run/lib"]
-import main
-main.main()
-"""
+def _kill(pidfd: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
 
 
-def _namespaces() -> list[str]:
-    options = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
-    options += ["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--clearenv"]
-    options += ["--hostname", "sandbox", "--cap-drop", "ALL"]
-    if os.geteuid() == 0:
-        # The worker gives up root for a uid of its own before it runs anything.
-        return [*options, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    return [*options, "--unshare-user", "--disable-userns", "--uid", "65534", "--gid", "65534"]
-
-
-def _file_system() -> list[str]:
-    here = Path(__file__).resolve().parent
-    binds = [(path, path) for path in _libraries()]
-    links: list[str] = []
-    for name in ("bin", "lib", "lib64", "sbin"):
-        if (link := Path("/", name)).is_symlink():
-            links += ["--symlink", os.readlink(link), str(link)]
-        elif link.is_dir():
-            binds.append((str(link), str(link)))
-    binds += [
-        (sys.prefix, "/opt/env"),
-        *_hide_autograder(),
-        (str(here / "worker"), "/run/worker"),
-        (str(_package_folder("sft2rl")), "/run/lib/sft2rl"),
-    ]
-    options = _parents(inside for _, inside in binds) + links
-    for outside, inside in binds:
-        options += ["--ro-bind", outside, inside]
-    options += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
-    options += ["--proc", "/proc", "--dev", "/dev"]
-    for path in ("/tmp", "/dev/shm", "/home/student"):
-        options += ["--perms", "1777", "--size", str(TMP_BYTES), "--tmpfs", path]
-    for name, value in INSIDE_ENV.items():
-        options += ["--setenv", name, value]
-    return [*options, "--chdir", "/"]
-
-
-def _parents(paths: Iterable[str]) -> list[str]:
-    """Make the folders above the mounts readable; bubblewrap alone would make them private."""
-    folders = {str(parent) for path in paths for parent in Path(path).parents} | {"/etc", "/home"}
-    options: list[str] = []
-    for folder in sorted(folders - {"/"}):
-        if not folder.startswith("/opt/env"):
-            options += ["--perms", "0755", "--dir", folder]
-    return options
-
-
-def _libraries() -> list[str]:
-    """The system folders a Python process needs. Not /usr/local: the exchange lives there."""
-    folders = ["/usr/bin", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo"]
-    base = Path(sys.base_prefix).resolve()
-    if base == Path("/usr/local"):
-        folders += ["/usr/local/bin", "/usr/local/lib"]
-    elif base != Path("/usr") and base != Path(sys.prefix).resolve():
-        folders.append(str(base))
-    return [folder for folder in folders if Path(folder).is_dir()]
-
-
-def _hide_autograder() -> list[tuple[str, str]]:
-    """If this package is installed inside the environment, cover it with one that says no."""
-    folder = _package_folder("autograder")
-    prefix = Path(sys.prefix).resolve()
-    if not folder.is_relative_to(prefix):
-        return []
-    decoy = Path(__file__).resolve().parent / "worker" / "hidden"
-    return [(str(decoy), f"/opt/env/{folder.relative_to(prefix)}")]
-
-
-def _package_folder(name: str) -> Path:
-    spec = importlib.util.find_spec(name)
-    assert spec is not None and spec.origin is not None
-    return Path(spec.origin).resolve().parent
+def _filter(loopback: bool) -> int:
+    """The system call filter, in a memory file."""
+    try:
+        return seccomp.filter_program(loopback)
+    except (ImportError, OSError) as error:
+        raise SandboxUnavailable(
+            "Grading needs libseccomp, which could not be loaded: "
+            "apt-get install libseccomp2; pip install pyseccomp."
+        ) from error
 
 
 def _memory(pid: int) -> int:

@@ -19,14 +19,16 @@ DENIED = """
 # clone() with any of these would make a namespace.
 CLONE_NEW = (0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000)
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
-AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
+AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
+NETLINK_ROUTE = 0
 
 
 def filter_program(loopback: bool) -> int:
     """A memory file with the BPF program for `bwrap --seccomp`, open for reading at its start.
 
     Args:
-        loopback: whether internet sockets may be made (on the sandbox's private loopback).
+        loopback: whether internet sockets may be made (on the sandbox's private loopback), and
+            the netlink socket with which libraries list the network interfaces.
     """
     import pyseccomp as seccomp
 
@@ -44,7 +46,8 @@ def filter_program(loopback: bool) -> int:
     )  # its flags cannot be seen; libc falls back
     for request in (TIOCSTI, TIOCLINUX):
         rules.add_rule(denied, "ioctl", seccomp.Arg(1, seccomp.MASKED_EQ, 0xFFFFFFFF, request))
-    _allow_families(rules, seccomp, {AF_UNIX, AF_INET, AF_INET6} if loopback else {AF_UNIX})
+    families = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK} if loopback else {AF_UNIX}
+    _allow_families(rules, seccomp, families)
     fd = os.memfd_create("seccomp")
     with os.fdopen(os.dup(fd), "wb") as file:
         rules.export_bpf(file)
@@ -53,8 +56,11 @@ def filter_program(loopback: bool) -> int:
 
 
 def _allow_families(rules, seccomp, allowed: set[int]) -> None:  # type: ignore[no-untyped-def]
-    """Deny socket() for every address family but these."""
+    """Deny socket() for every address family but these, and of netlink all but routing."""
     denied = seccomp.ERRNO(errno.EAFNOSUPPORT)
     for family in set(range(46)) - allowed:
         rules.add_rule(denied, "socket", seccomp.Arg(0, seccomp.EQ, family))
     rules.add_rule(denied, "socket", seccomp.Arg(0, seccomp.GE, 46))
+    if AF_NETLINK in allowed:
+        other = seccomp.Arg(2, seccomp.NE, NETLINK_ROUTE)
+        rules.add_rule(denied, "socket", seccomp.Arg(0, seccomp.EQ, AF_NETLINK), other)

@@ -15,9 +15,12 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from autograder import cells, incidents
 from autograder.config import find_assignment
 from autograder.course import Course
-from autograder.grade import grade
+from autograder.grade import add_artefacts, digest, grade
 from autograder.nbgrader_parts.html import score_table
 from autograder.results import ExerciseResult, Result
+
+# Results that `course grade` found beforehand, in several processes, by the notebook's digest.
+found: dict[str, Result] = {}
 
 
 class SandboxExecute(NbGraderPreprocessor):
@@ -28,9 +31,10 @@ class SandboxExecute(NbGraderPreprocessor):
     ) -> tuple[NotebookNode, dict[str, Any]]:
         name, student = (resources["nbgrader"][each] for each in ("assignment", "student"))
         coursedir = self.parent.parent.coursedir
-        folder = coursedir.format_path(coursedir.submitted_directory, student, name)
-        key = Course(Path(coursedir.root)).key()
-        result = grade(nb, find_assignment(name), key, Path(folder))
+        assignment, key = find_assignment(name), Course(Path(coursedir.root)).key()
+        result = found.pop(digest(nb), None) or grade(nb, assignment, key)
+        submitted = coursedir.format_path(coursedir.submitted_directory, student, name)
+        add_artefacts(result, assignment, Path(submitted))
         resources["autograder"] = {"result": result}
         _show_outputs(nb, result)
         nb.metadata.sft2rl["result"] = result.as_dict(resources["nbgrader"]["notebook"], name)

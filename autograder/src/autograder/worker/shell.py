@@ -153,6 +153,11 @@ class CellShell(InteractiveShell):
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
         self.recorder.error(etype.__name__, _safe_str(evalue), [str(line) for line in stb])
 
+    def handle_signals(self) -> None:
+        """Let an interrupt and the CPU timer of a cell raise exceptions in it."""
+        signal.signal(signal.SIGPROF, _on_timer)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def run(self, source: str, cpu_seconds: float, output_bytes: int) -> dict[str, Any]:
         """Run one cell under a limit of CPU time.
 
@@ -185,7 +190,6 @@ def _on_timer(signum: int, frame: Any) -> None:
 
 def start_shell() -> CellShell:
     """The one shell of this process, with inline plots."""
-    signal.signal(signal.SIGPROF, _on_timer)
     return CellShell.instance()
 
 

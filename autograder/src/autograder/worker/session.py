@@ -1,8 +1,8 @@
 """The sandbox's side: runs the notebook's cells, then answers calls, as the grader asks.
 
-Started by `autograder.sandbox` with one inherited socket (descriptor 3). Student code shares this
-process, so nothing here is trusted by the grader; it only has to work for honest submissions and
-to break in no other way than by a wrong answer.
+Runs in a fork of the warm process (zygote.py), with one socket to the grader. Student code shares
+this process, so nothing here is trusted by the grader; it only has to work for honest submissions
+and to break in no other way than by a wrong answer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import random
 import resource
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -23,9 +22,8 @@ from typing import Any
 import numpy as np
 import torch
 import wire
-from shell import CellShell, start_shell
+from shell import CellShell
 
-SOCKET_FD = 3
 MODEL_MODULES = ("transformers", "sft2rl.models")
 
 
@@ -315,24 +313,7 @@ def _limit_cpu(seconds: float | None) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
-def _confine(options: dict[str, Any]) -> None:
-    """Lower this process's limits and, when started as root, become an ordinary user."""
-    limits = {
-        resource.RLIMIT_DATA: options["memory_mb"] * 2**20,
-        resource.RLIMIT_NPROC: options["processes"],
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NOFILE: 256,
-        resource.RLIMIT_FSIZE: options["file_mb"] * 2**20,
-    }
-    for kind, value in limits.items():
-        resource.setrlimit(kind, (value, value))
-    if os.getuid() == 0:
-        os.setgroups([])
-        os.setresgid(options["uid"], options["uid"], options["uid"])
-        os.setresuid(options["uid"], options["uid"], options["uid"])
-
-
-def _warm_up() -> None:
+def warm_up() -> None:
     """Do once what every fork would otherwise do for itself on its first call."""
     _seed(0)
     x = torch.ones(2, 2, dtype=torch.float64, requires_grad=True)
@@ -340,37 +321,3 @@ def _warm_up() -> None:
     encoder = wire.Encoder()
     tree = encoder.encode([x, {"a": 1.0}])
     wire.Decoder(encoder.blobs).decode(tree)
-
-
-def _silence() -> None:
-    """From here on, what is written to the standard descriptors goes nowhere."""
-    null = os.open("/dev/null", os.O_RDWR)
-    for fd in (0, 1, 2):
-        os.dup2(null, fd)
-    os.close(null)
-
-
-def main() -> None:
-    """Take the options, load the libraries, say so, and serve."""
-    sock = socket.socket(fileno=SOCKET_FD)
-    sock.set_inheritable(False)
-    options, _ = wire.receive(sock)
-    _confine(options)
-    torch.set_num_threads(1)
-    os.chdir(os.environ["HOME"])
-    sys.path[:] = [path for path in sys.path if path != "/run/worker"]
-    for name in options["preload"]:
-        __import__(name)
-    shell = start_shell()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    _warm_up()
-    gc.collect()
-    gc.freeze()  # forks share what the libraries allocated
-    _silence()
-    worker = Worker(sock, shell)
-    worker.reply(options["nonce"], ready=True)
-    worker.serve()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,146 @@
+"""Faults while a class is graded: afterwards the gradebook is that of an undisturbed run."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from tiny_class import NAME, RIGHT, SCRIPTS, Class, text
+
+from autograder import classroom, pool
+from autograder.config import assignments
+from autograder.grade import digest
+from autograder.zygote import zygote
+
+STUDENTS = [f"student{number}" for number in range(8)]
+PAGES = "feedback/*/*/*.html"
+ANSWERS = (
+    RIGHT,
+    {**RIGHT, "double": "def double(x): return 3 * x"},
+    {**RIGHT, "Counter": "import os; os._exit(0)"},
+    {},
+)
+
+
+def make_class(root: Path) -> Class:
+    group = Class(root)
+    for number, student in enumerate(STUDENTS):
+        group.hand_in(student, text(group.answered(**ANSWERS[number % len(ANSWERS)])))
+    return group
+
+
+def outcome(group: Class) -> dict:
+    """All that students and TAs see."""
+    return {each: (group.grades(each), group.feedback(each)) for each in STUDENTS}
+
+
+def grade(group: Class, workers: int, **options) -> list[classroom.Row]:
+    group.course.key_file.write_bytes(b"k" * 32)  # one key for all classes of this file
+    assignments.cache_clear()
+    try:
+        with contextlib.chdir(group.root):
+            return classroom.grade_class(
+                group.course, group.assignment, STUDENTS, workers=workers, **options
+            )
+    finally:
+        assignments.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    group = make_class(tmp_path_factory.mktemp("undisturbed") / "tiny")
+    rows = grade(group, 1)
+    assert [row.score for row in rows[:4]] == [3.5, 1.5, 2, 0]
+    return outcome(group)
+
+
+def test_the_number_of_workers_changes_nothing(undisturbed: dict, tmp_path: Path) -> None:
+    group = make_class(tmp_path / "tiny")
+    grade(group, 4)
+    assert outcome(group) == undisturbed
+
+
+def test_killed_workers_and_warm_processes_change_nothing(
+    undisturbed: dict, tmp_path: Path
+) -> None:
+    group = make_class(tmp_path / "tiny")
+    killed = []
+
+    def kill_something(student: str) -> None:
+        if int(student[-1]) % 2:
+            return
+        victims = [each for each in psutil.Process().children() if each.name() != "alembic"]
+        victim = random.Random(student).choice(victims)
+        victim.kill()
+        killed.append(victim.pid)
+
+    grade(group, 2, progress=kill_something)
+    assert len(killed) == len(STUDENTS) / 2
+    assert outcome(group) == undisturbed
+
+
+def test_an_interrupted_run_goes_on_where_it_was(undisturbed: dict, tmp_path: Path) -> None:
+    group = make_class(tmp_path / "tiny")
+    group.course.key_file.write_bytes(b"k" * 32)
+    command = [SCRIPTS / "course", "grade", NAME, "--workers", "2"]
+    env = {**os.environ, "COURSE_DIR": str(group.course.root)}
+    for done in (1, 3):
+        run = subprocess.Popen(command, cwd=group.root, env=env, start_new_session=True)
+        while len(list(group.course.root.glob(PAGES))) < done and run.poll() is None:
+            time.sleep(0.02)
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+    kept = {path: path.stat().st_mtime_ns for path in group.course.root.glob(PAGES)}
+    assert 3 <= len(kept) < len(STUDENTS)
+    grade(group, 2)
+    assert outcome(group) == undisturbed
+    graded_again = [path for path, when in kept.items() if path.stat().st_mtime_ns != when]
+    assert len(graded_again) <= 1, "only what was being written when the run was killed"
+
+
+def test_a_notebook_that_always_ends_its_worker_goes_to_a_person(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    group = make_class(tmp_path / "tiny")
+    deadly = digest(group.answered(**ANSWERS[1]))
+    real = pool.grade_with
+
+    def fragile(suite, notebook, key):
+        if digest(notebook) == deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(suite, notebook, key)
+
+    monkeypatch.setattr(pool, "grade_with", fragile)
+    rows = grade(group, 2)
+    assert [row.score for row in rows[:4]] == [3.5, 0, 2, 0]
+    assert "review" in rows[1].flags and rows[1].happened == ("the grader failed",)
+
+
+def test_a_full_disk_is_one_sentence_and_the_next_run_mends_it(
+    undisturbed: dict, tmp_path: Path
+) -> None:
+    group = make_class(tmp_path / "tiny")
+    disk = group.course.root / "feedback"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small disk needs root")
+    try:
+        rows = grade(group, 2)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+    assert any(row.failed and "nbgrader failed" in row.happened[0] for row in rows)
+    grade(group, 2)
+    assert outcome(group) == undisturbed
+
+
+def test_no_process_is_left_behind(undisturbed: dict, tmp_path: Path) -> None:
+    grade(make_class(tmp_path / "tiny"), 3)
+    mine = {zygote(())._process.pid}
+    left = [each for each in psutil.Process().children() if each.pid not in mine]
+    assert not [each for each in left if each.status() != psutil.STATUS_ZOMBIE]
