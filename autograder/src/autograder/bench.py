@@ -130,14 +130,13 @@ def ours(method: str, steps: int, folder: Path) -> dict[str, float]:
     else:
         prompts = sampling.load_prompts("train")[:1024]
         loss_of, count = run.online(prompts, judge, tokenizer), len(prompts)
-        draw = train.sample
+        logps = functions.completion_logps
 
-        def counted(*args: Any) -> sampling.Completions:
-            drawn = draw(*args)
-            seen.append(int(drawn.attention_mask.sum()))
-            return drawn
+        def counted(model: Any, *tensors: Any) -> Any:
+            seen.append(int(tensors[1].sum()))
+            return logps(model, *tensors)
 
-        train.sample = counted
+        setattr(functions, "completion_logps", counted)  # noqa: B010
     seen: list[int] = []
     for step in range(steps):
         rows = batch_rows(count, batch_size, step, seed=0)
@@ -212,7 +211,8 @@ def trl(method: str, steps: int, folder: Path) -> dict[str, float]:
                 return [prompts[int(each)].tolist() for each in chosen], None, {}
 
         def reward(prompts: list[str], completions: list[str], **kwargs: Any) -> list[float]:
-            return judge([openings[int(p)] + c for p, c in zip(prompts, completions, strict=True)])
+            texts = [openings[int(p)] + c for p, c in zip(prompts, completions, strict=True)]
+            return judge(texts).tolist()
 
         openings = tokenizer.batch_decode(prompts, skip_special_tokens=True)
         trainer = Prompts(
