@@ -41,7 +41,10 @@ def test_starting_up_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("verb", ["list", "build", "check", "score", "grade", "release", "doctor"])
+VERBS = ["list", "build", "check", "score", "grade", "release", "leaderboard", "doctor"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_and_a_course_option(verb: str) -> None:
     shown = course(verb, "--help")
     assert shown.exit_code == 0

@@ -186,8 +186,16 @@ def test_a_score_by_hand_survives_grading_again(graded: Class, inside: NbGraderA
         assert book.find_submission(NAME, "dana").score == 6.5
 
 
+def test_files_are_looked_for_where_they_were_handed_in(graded: Class, inside, monkeypatch) -> None:
+    seen = []
+    target = "autograder.nbgrader_parts.execute.add_artefacts"
+    monkeypatch.setattr(target, lambda result, assignment, folder: seen.append(folder))
+    assert inside.autograde(NAME, "missing", force=True)["success"]
+    assert seen == [graded.course.submitted(NAME, "missing")]
+
+
 def test_our_own_fault_means_review_by_hand(graded: Class, inside, monkeypatch) -> None:
-    def broken(*args: object) -> None:
+    def broken(*args: object, **options: object) -> None:
         raise RuntimeError("a bug of ours")
 
     monkeypatch.setattr("autograder.scoring.score_notebook", broken)

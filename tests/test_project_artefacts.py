@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from autograder import project
-from autograder.project import Figures, Refused, equal_weights, read_policy, score_artefacts
+from autograder.project import Figures, Refused, equal_weights, read_policy, score_artefact
 from sft2rl.models import load_model, load_policy, save_policy, untied_state
 
 torch.set_num_threads(1)
@@ -118,11 +118,27 @@ def test_a_twin_of_the_embedding_is_accepted(changed, tmp_path):
     assert "lm_head.weight" not in read_policy(_save(changed, tmp_path / "p.safetensors"))
 
 
-def test_an_empty_folder_scores_zero_with_names(tmp_path):
-    found = score_artefacts(tmp_path, "ada")
-    assert [each.exercise for each in found] == list(project.EXERCISES)
-    assert [each.result.score for each in found] == [0.0] * 3
-    assert {each.incidents[0].code for each in found} == {"policy-missing"}
+@pytest.mark.parametrize("exercise", project.EXERCISES)
+def test_an_empty_folder_scores_zero_with_a_name(tmp_path, exercise):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        result, incidents = score_artefact(exercise, folder, points=8)
+        assert (result.score, result.max_score) == (0.0, 8)
+        assert [(each.code, each.exercise) for each in incidents] == [("policy-missing", exercise)]
+
+
+def test_a_folder_that_is_a_link_is_not_followed(changed, tmp_path):
+    _save(changed, tmp_path / "policy_pg.safetensors")
+    os.symlink(tmp_path, tmp_path / "link")
+    assert _code(tmp_path / "link" / "policy_pg.safetensors") == "policy-unreadable"
+
+
+def test_a_damaged_file_costs_only_its_own_exercise(changed, tmp_path, monkeypatch):
+    figures = Figures(1.0, 1.0, 0.8, 0.01, 0.8, 0.01, 0.9)
+    monkeypatch.setattr(project, "evaluate", lambda state: figures)
+    _save(changed, tmp_path / "policy_pg.safetensors")
+    (tmp_path / "policy_dpo.safetensors").write_bytes(b"rubbish")
+    scores = {name: score_artefact(name, tmp_path, 8)[0].score for name in project.EXERCISES}
+    assert scores == {"policy_dpo": 0.0, "policy_pg": 8.0, "policy_copg": 0.0}
 
 
 def test_figures_follow_from_the_samples(changed, reference, tmp_path):
@@ -148,9 +164,7 @@ def test_points_follow_from_the_interval():
 
     def points(gain, error):
         figures = Figures(0.0, 1.0, gain, error, gain, error, 0.5)
-        return sum(
-            t.weight for t in project._judge("policy_copg", figures) if t.outcome == "passed"
-        )
+        return project.judged("policy_copg", figures, points=8).score
 
     assert points(high + 0.01, 0.01) == 8
     assert points(high - 0.01, 0.01) == 8

@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from tokenizers import Tokenizer, decoders, pre_tokenizers
+from tokenizers.models import BPE
+from tokenizers.processors import TemplateProcessing
+from transformers import PreTrainedTokenizerFast
 
 from sft2rl import reward, sampling, train
 from sft2rl.enumerable import EnumerableTask
@@ -65,6 +69,28 @@ def test_samples_have_the_model_s_frequencies():
     counts = torch.bincount(drawn.input_ids[:, 1], minlength=4) / 20_000
     assert counts[0] == 0
     assert torch.allclose(counts, torch.tensor([0.0, 0.2, 0.3, 0.5]), atol=0.02)
+
+
+def test_another_tokenizer_gets_the_same_openings():
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    vocab = {token: i for i, token in enumerate(["<s>", "</s>", *sorted(letters)])}
+    raw = Tokenizer(BPE(vocab, []))
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    raw.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    other = PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>", eos_token="</s>")
+    prompts = sampling.prompts_for(other, "evaluation")
+    own = load_tokenizer()
+    stored = sampling.load_prompts("evaluation")
+    assert torch.equal(sampling.prompts_for(own, "evaluation"), stored)
+    assert prompts.shape[1] == 4
+    assert bool((prompts[:, 0] == 0).all())
+    texts = [text.strip() for text in own.batch_decode(stored, skip_special_tokens=True)]
+    starts = [text[:3] for text in texts if len(text.encode()) >= 3]
+    got = other.batch_decode(prompts, skip_special_tokens=True)
+    assert got[:50] == starts[:50]
+    assert sampling.ends_of(own) == {"eos_token_id": 1, "pad_token_id": 0}
+    assert sampling.ends_of(other) == {"eos_token_id": 1, "pad_token_id": 1}
 
 
 # the small parts

@@ -1,14 +1,17 @@
 """Suites on real submissions in real sandboxes: scores, messages, forgiveness, rules, proofs."""
 
+import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import jupytext
 import nbformat.v4 as v4
 import pytest
 
-from autograder import check
+from autograder import check, grade
 from autograder.config import Assignment, Limits
-from autograder.results import Result
+from autograder.results import ExerciseResult, Incident, Result
 from autograder.scoring import score_notebook
 
 SUITE = '''
@@ -64,8 +67,6 @@ def assignment(tmp_path: Path) -> Assignment:
 
 
 def score(assignment: Assignment, double: str = DOUBLE, area: str = AREA) -> Result:
-    import jupytext
-
     notebook = jupytext.reads(source(double, area), fmt="py:percent")
     return score_notebook(notebook, assignment, b"key")
 
@@ -194,6 +195,38 @@ def test_check_finds_a_test_that_nothing_needs(assignment):
     (assignment.zoo / "double" / "mutant_squares.py").write_text(text)
     report = check.check(assignment, exercise="double", keys=(b"1",))
     assert "no mutant fails test_zero_is_doubled" in "\n".join(check.problems(report))
+
+
+class Files:
+    """Scores `area` by the number in a file."""
+
+    EXERCISES = ("area",)
+
+    @staticmethod
+    def score_artefact(name, folder, points):
+        text = (folder / f"{name}.txt").read_text()
+        notes = [] if text == "2" else [Incident("policy-format", name, "not a two")]
+        return ExerciseResult(points if text == "2" else 0.0, points), notes
+
+
+def test_an_exercise_may_be_scored_by_a_file(assignment, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "files", Files)
+    assignment = replace(assignment, artefacts="files")
+    result = score(assignment, area="raise SystemExit")
+    for text, points, found in (("2", 1, []), ("3", 0, ["policy-format"])):
+        (tmp_path / "area.txt").write_text(text)
+        result.incidents = []
+        grade.add_artefacts(result, assignment, tmp_path)
+        scores = {name: each.score for name, each in result.exercises.items()}
+        assert (scores, codes(result)) == ({"double": 2, "area": points}, found)
+
+
+def test_a_fault_in_scoring_a_file_costs_nobody_anything(assignment, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "files", Files)
+    result = Result("graded", {"double": ExerciseResult(2, 2), "area": ExerciseResult(None, 1)})
+    grade.add_artefacts(result, replace(assignment, artefacts="files"), tmp_path / "nowhere")
+    assert (result.exercises["double"].score, result.exercises["area"].score) == (2, None)
+    assert codes(result) == ["suite-error"]
 
 
 def test_empty_notebook_scores_nothing(assignment):

@@ -17,7 +17,6 @@ from sft2rl.models import TabularLM
 from sft2rl.schedule import batch_rows, lr_factor
 
 PRELOAD = ("transformers",)
-ARTEFACTS = "autograder.project"
 DEPENDS = {"train_offline": ["completion_logps", "dpo_loss", "pg_loss", "copg_loss"]}
 FORBIDDEN = {
     "train_offline": ["torch.multinomial", "torch.distributions", "sft2rl.sampling"],

@@ -33,7 +33,11 @@ T_QUANTILE = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8:
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds with a 95 % confidence interval (Student's t)."""
+    """A mean over seeds with a 95 % confidence interval.
+
+    Over several seeds it is Student's; of one seed it is that of the evaluation alone, which does
+    not contain the chance in pairs and batches.
+    """
 
     mean: float
     half_width: float
@@ -41,17 +45,14 @@ class Interval:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Interval:
+        """Student's interval of at least two values."""
         n = len(values)
         mean = sum(values) / n
-        if n == 1:
-            return cls(mean, math.nan, 1)
         variance = sum((value - mean) ** 2 for value in values) / (n - 1)
         return cls(mean, T_QUANTILE.get(n - 1, 1.96) * math.sqrt(variance / n), n)
 
     def __str__(self) -> str:
-        return (
-            f"{self.mean:+.3f} ± {self.half_width:.3f}" if self.count > 1 else f"{self.mean:+.3f}"
-        )
+        return f"{self.mean:+.3f} ± {self.half_width:.3f}"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,10 @@ class Results:
 
     def interval(self, name: str, figure: str) -> Interval:
         """A figure ("J", "kl", "reward", "win_rate", ...) over the seeds of one kind of run."""
-        return Interval.of(self.values(name, figure))
+        values = self.values(name, figure)
+        if len(values) > 1:
+            return Interval.of(values)
+        return Interval(values[0], 1.96 * self.values(name, f"{figure}_se")[0], 1)
 
     def values(self, name: str, figure: str) -> list[float]:
         """A figure of each seed, in the order of the seeds."""
@@ -86,7 +90,8 @@ class Results:
     def table(self) -> str:
         """All kinds of runs, one per line, as text."""
         head = f"{'':16s} seeds {'J (95 %)':>17s}  share  {'R':>6s} {'KL':>6s}  win  VADER win"
-        rows = [head, _row("reference", self.reference, Interval(self.reference["J"], 0, 1), 0.0)]
+        start = Interval(self.reference["J"], 1.96 * self.reference["J_se"], 1)
+        rows = [head, _row("reference", self.reference, start, 0.0)]
         for name in self.names:
             J = self.interval(name, "J")
             figures = ("reward", "kl", "win_rate", "vader_win_rate")

@@ -18,10 +18,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizer
 
+from sft2rl.models import load_tokenizer
 from sft2rl.textdata import DATA
 
 PROMPTS = DATA / "llama" / "prompts.safetensors"
 MAX_NEW_TOKENS = 16
+OPENING = 3
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,27 @@ class Completions:
 def load_prompts(part: str) -> torch.Tensor:
     """[N, 4] tag and first three tokens of movie reviews: "train" or "evaluation"."""
     return load_file(PROMPTS)[part].long()
+
+
+def prompts_for(tokenizer: PreTrainedTokenizer, part: str) -> torch.Tensor:
+    """[N, P] the same openings for a model with another tokenizer: its first three tokens of each.
+
+    What the tokenizer puts in front of a text (such as a start token) stands in front of them.
+    Openings that are shorter in its tokens are left out. For the shipped tokenizer, `load_prompts`.
+    """
+    stored, own = load_prompts(part), load_tokenizer()
+    if tokenizer.get_vocab() == own.get_vocab():
+        return stored
+    start = tokenizer("")["input_ids"]
+    texts = [text.strip() for text in own.batch_decode(stored, skip_special_tokens=True)]
+    rows = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    return torch.tensor([start + row[:OPENING] for row in rows if len(row) >= OPENING])
+
+
+def ends_of(tokenizer: PreTrainedTokenizer) -> dict[str, int]:
+    """The tokens that end and pad a completion, as keywords of `sample`."""
+    end, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
+    return {"eos_token_id": end, "pad_token_id": end if pad is None else pad}
 
 
 def draw_luck(count: int, seed: int, max_new_tokens: int = MAX_NEW_TOKENS) -> torch.Tensor:
@@ -139,8 +162,9 @@ def sample_pairs(
     Returns:
         input_ids, attention_mask, completion_mask: [N, 2, T]; ref_logps, rewards: [N, 2].
     """
-    drawn = sample(model, prompts.repeat_interleave(2, 0), draw_luck(2 * len(prompts), seed))
-    rewards = reward(texts_of(tokenizer, drawn))
+    luck = draw_luck(2 * len(prompts), seed).to(prompts.device)
+    drawn = sample(model, prompts.repeat_interleave(2, 0), luck, **ends_of(tokenizer))
+    rewards = reward(texts_of(tokenizer, drawn)).to(prompts.device)
     ref_logps = in_chunks(logps, model, drawn)
     names = ("input_ids", "attention_mask", "completion_mask")
     pairs = dict(zip(names, drawn.tensors(), strict=True))

@@ -2,8 +2,9 @@
 
     python -m sft2rl.sweep --losses LOSSES --runs FOLDER --seeds 5
 
-Every run is kept in its folder, so an interrupted sweep goes on where it stopped. At the end
-`results.json` is written; the one that ships was made this way with the reference losses.
+Every run is kept in its folder, so an interrupted sweep goes on where it stopped. At the end, or
+with `--collect` at any time, `results.json` is written from the runs that are complete. The one
+that ships was made this way with the reference losses.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from sft2rl.models import frozen, load_model, load_policy, load_tokenizer
+from sft2rl.models import frozen, keep_memory, load_model, load_policy, load_tokenizer
 from sft2rl.project_results import RESULTS
 from sft2rl.reward import RewardModel
 from sft2rl.sampling import draw_luck, load_prompts, sample, texts_of
@@ -30,27 +31,49 @@ SHOWN_PROMPTS = 24
 SAMPLES_OF = ("sft", "dpo-0.5", "pg-mean-0.2", "copg-0.2", "pg-none-0.2-2", "rloo-0.2")
 
 
-def planned(seeds: int, few: int) -> Iterator[tuple[str, Settings]]:
-    """(name, settings): the main comparison with all seeds, everything else with a few.
+MAIN = {
+    "copg-0.2": Settings("copg"),
+    "dpo-0.5": Settings("dpo", beta=0.5),
+    "pg-mean-0.2": Settings("pg"),
+    "sft": Settings("sft"),
+}
+SHIFTED = {
+    "pg-none-0.2-2": Settings("pg", baseline="none", shift=-2.0),
+    "pg-none-0.2": Settings("pg", baseline="none"),
+    "pg-none-0.2+2": Settings("pg", baseline="none", shift=2.0),
+}
+ONLINE = {"rloo-0.2": Settings("rloo", batch_size=32)}
+DPO = {f"dpo-{beta}": Settings("dpo", beta=beta) for beta in (1.0, 0.2)}
+BETAS = {
+    f"{name}-{beta}": Settings(method, beta=beta)
+    for beta in (0.1, 0.5)
+    for name, method in (("copg", "copg"), ("pg-mean", "pg"))
+}
 
-    Seed by seed, so that a sweep that is stopped early has compared all methods.
+
+def planned(seeds: int, few: int) -> Iterator[tuple[str, Settings]]:
+    """(name, settings): the methods and the betas of DPO with all seeds, the rest with a few.
+
+    In an order in which a sweep that is stopped early has compared what matters most: first the
+    offline methods, then one run of everything, then the seeds that are missing.
     """
-    for seed in range(max(seeds, few)):
-        if seed < seeds:
-            yield "sft", Settings("sft", seed=seed)
-            yield "copg-0.2", Settings("copg", seed=seed)
-            yield "dpo-0.5", Settings("dpo", beta=0.5, seed=seed)
-            yield "pg-mean-0.2", Settings("pg", seed=seed)
-            yield "dpo-0.2", Settings("dpo", beta=0.2, seed=seed)
-            yield "dpo-1.0", Settings("dpo", beta=1.0, seed=seed)
-        if seed < few:
-            yield "rloo-0.2", Settings("rloo", batch_size=32, seed=seed)
-            for suffix, shift in (("-2", -2.0), ("+2", 2.0), ("", 0.0)):
-                name, baseline = f"pg-none-0.2{suffix}", "none"
-                yield name, Settings("pg", baseline=baseline, shift=shift, seed=seed)
-            for beta in (0.1, 0.5):
-                yield f"copg-{beta}", Settings("copg", beta=beta, seed=seed)
-                yield f"pg-mean-{beta}", Settings("pg", beta=beta, seed=seed)
+    early = min(seeds, few)
+    for seed in range(early):
+        yield from _with_seed(MAIN, seed)
+    yield from _with_seed(SHIFTED | ONLINE | DPO, 0)
+    for seed in range(early, seeds):
+        yield from _with_seed(MAIN, seed)
+    for seed in range(1, seeds):
+        yield from _with_seed(DPO | ONLINE, seed)
+    for seed in range(1, few):
+        yield from _with_seed(SHIFTED, seed)
+    for seed in range(few):
+        yield from _with_seed(BETAS, seed)
+
+
+def _with_seed(kinds: dict[str, Settings], seed: int) -> Iterator[tuple[str, Settings]]:
+    for name, settings in kinds.items():
+        yield name, replace(settings, seed=seed)
 
 
 @contextmanager
@@ -74,13 +97,15 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=RESULTS)
     parser.add_argument("--seeds", type=int, default=5, help="of the main comparison")
     parser.add_argument("--few", type=int, default=3, help="of everything else")
+    parser.add_argument("--collect", action="store_true", help="run nothing, write what is there")
     args = parser.parse_args()
 
+    keep_memory()
     functions = load_functions(args.losses)
     reference, tokenizer = frozen(load_model()), load_tokenizer()
     judge = RewardModel.load().rewards
     prompts = load_prompts("train")
-    for name, settings in planned(args.seeds, args.few):
+    for name, settings in [] if args.collect else planned(args.seeds, args.few):
         with claimed(args.runs / f"{name}.seed{settings.seed}") as folder:
             if folder is None or (folder / "report.json").is_file():
                 continue
@@ -109,7 +134,12 @@ def collect(
         {k: round(v, 4) if isinstance(v, float) else v for k, v in report.items()}
         for report in reports
     ]
-    own = evaluate(reference, reference, tokenizer, judge, functions, beta=0.2)
+    facts = runs / "reference.json"
+    if not facts.is_file():
+        own = evaluate(reference, reference, tokenizer, judge, functions, beta=0.2)
+        optimum = estimate_optimum(reference, tokenizer, judge)
+        rounded_own = {k: round(v, 4) for k, v in own.items()}
+        facts.write_text(json.dumps({"reference": rounded_own, "optimum": optimum}))
     prompts = load_prompts("evaluation")[:SHOWN_PROMPTS]
     luck = draw_luck(len(prompts), seed=1)
     texts = {"reference": texts_of(tokenizer, sample(reference, prompts, luck))}
@@ -119,8 +149,7 @@ def collect(
             policy = load_policy(path, reference)
             texts[name] = texts_of(tokenizer, sample(policy, prompts, luck))
     data = {
-        "reference": {k: round(v, 4) for k, v in own.items()},
-        "optimum": estimate_optimum(reference, tokenizer, judge),
+        **json.loads(facts.read_text()),
         "runs": rounded,
         "texts": texts,
         "prompts": [tokenizer.decode(row, skip_special_tokens=True).strip() for row in prompts],

@@ -29,13 +29,22 @@ import torch.distributed as dist
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from sft2rl.models import REFERENCE, copy_of, frozen, load_model, load_tokenizer, save_policy
+from sft2rl.models import (
+    REFERENCE,
+    copy_of,
+    frozen,
+    keep_memory,
+    load_model,
+    load_tokenizer,
+    save_policy,
+)
 from sft2rl.reward import RewardModel, vader
 from sft2rl.sampling import (
     Pairs,
     draw_luck,
+    ends_of,
     load_pairs,
-    load_prompts,
+    prompts_for,
     sample,
     sample_pairs,
     save_pairs,
@@ -61,6 +70,8 @@ class Settings:
         shift: a constant added to all rewards before training.
         batch_size: pairs per step; prompts per step for "rloo".
         num_generations: completions per prompt of "rloo".
+        num_prompts: how many of the prompts are used.
+        pairs_per_prompt: offline pairs of each of them.
     """
 
     method: str
@@ -71,9 +82,10 @@ class Settings:
     steps: int = 256
     batch_size: int = 64
     num_generations: int = 4
-    lr: float = 2e-4
+    lr: float = 3e-4
     seed: int = 0
     num_prompts: int = 8192
+    pairs_per_prompt: int = 2
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -231,7 +243,7 @@ class Run:
             luck = draw_luck(len(prompts) * K, s.seed * 1_000_003 + self.step)
             luck = luck.unflatten(0, (-1, K))[rows].flatten(0, 1)
             start = prompts[rows].repeat_interleave(K, 0).to(self.device)
-            drawn = sample(self.policy, start, luck.to(self.device))
+            drawn = sample(self.policy, start, luck.to(self.device), **ends_of(tokenizer))
             rewards = reward(texts_of(tokenizer, drawn)).to(self.device) + s.shift
             with torch.no_grad():
                 ref_logps = f.completion_logps(self.reference, *drawn.tensors())
@@ -327,10 +339,10 @@ def ensure_pairs(
     """The stored pairs, sampled by the first process if they are not there yet."""
     if rank == 0 and not path.is_file():
         device = next(reference.parameters()).device
+        prompts = prompts.repeat(settings.pairs_per_prompt, 1).to(device)
         pairs = sample_pairs(
-            reference, tokenizer, prompts.to(device), reward, functions.completion_logps,
-            settings.seed,
-        )  # fmt: skip
+            reference, tokenizer, prompts, reward, functions.completion_logps, settings.seed
+        )
         save_pairs({name: tensor.cpu() for name, tensor in pairs.items()}, path)
     if world > 1:
         dist.barrier()
@@ -350,9 +362,9 @@ def evaluate(
 ) -> dict[str, float]:
     """Both judges' figures on the evaluation prompts, with the same luck for every policy."""
     device = next(policy.parameters()).device
-    prompts = load_prompts("evaluation")[:limit].to(device)
+    prompts = prompts_for(tokenizer, "evaluation")[:limit].to(device)
     luck = draw_luck(len(prompts), seed).to(device)
-    own, theirs = sample(policy, prompts, luck), sample(reference, prompts, luck)
+    own, theirs = (sample(m, prompts, luck, **ends_of(tokenizer)) for m in (policy, reference))
     figures: dict[str, float] = {}
     for prefix, judge in (("", reward), ("vader_", vader)):
         rewards = [judge(texts_of(tokenizer, each)).to(device) for each in (own, theirs)]
@@ -374,12 +386,17 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, help="file of offline pairs; sampled if missing")
     parser.add_argument("--model", default=str(REFERENCE), help="folder or name of the reference")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--evaluation-prompts", type=int, metavar="N",
+        help="judge on so many prompts; a large vocabulary needs memory for each",
+    )  # fmt: skip
     parser.add_argument("--no-evaluation", action="store_true", help="train only")
     parser.add_argument("--tensorboard", action="store_true", help="log to FOLDER/tensorboard")
     for name, default in asdict(Settings("sft")).items():
         if name != "method":
             parser.add_argument("--" + name.replace("_", "-"), type=type(default), default=default)
     args = vars(parser.parse_args())
+    keep_memory()
     settings = Settings(**{name: args[name] for name in asdict(Settings("sft"))})
     functions = load_functions(args["losses"])
     with process_group(args["device"]) as (rank, world):
@@ -398,14 +415,15 @@ def _train_and_evaluate(
         start = time.perf_counter()
         run = train(
             settings, functions, args["to"], reference, tokenizer, judge.rewards,
-            load_prompts("train"), args["pairs"], log=log, rank=rank, world=world,
+            prompts_for(tokenizer, "train"), args["pairs"], log=log, rank=rank, world=world,
         )  # fmt: skip
         seconds = time.perf_counter() - start
     if rank or args["no_evaluation"]:
         return {}
     figures = evaluate(
-        run.policy, reference, tokenizer, judge.rewards, functions, settings.judge_beta
-    )
+        run.policy, reference, tokenizer, judge.rewards, functions, settings.judge_beta,
+        limit=args["evaluation_prompts"],
+    )  # fmt: skip
     report = {**asdict(settings), **figures, "seconds": seconds, "losses": run.losses}
     (args["to"] / "report.json").write_text(json.dumps(report, indent=1) + "\n")
     return figures

@@ -96,8 +96,8 @@ def frontier(results: Results, beta: float = 0.2) -> None:
         ax.errorbar(
             [each.mean for each in x],
             [each.mean for each in y],
-            np.nan_to_num([each.half_width for each in y]),
-            np.nan_to_num([each.half_width for each in x]),
+            [each.half_width for each in y],
+            [each.half_width for each in x],
             fmt="o-",
             ms=4,
             lw=1,

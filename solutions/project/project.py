@@ -38,6 +38,7 @@ import copy
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -55,6 +56,7 @@ from sft2rl.schedule import batch_rows, lr_factor
 from sft2rl.widgets import predict
 
 style.use()
+models.keep_memory()
 transformers.logging.set_verbosity_error()
 print("torch", torch.__version__, "· transformers", transformers.__version__)
 
@@ -69,7 +71,7 @@ print("torch", torch.__version__, "· transformers", transformers.__version__)
 # | completion $y$ | at most 16 more tokens, sampled at temperature 1 |
 # | reference $\pi_\text{ref}$ | a Llama-style model with 1.3 million parameters, trained by the course |
 # | reward $R(x, y)$ | a Bradley-Terry reward model trained on human ratings |
-# | judged by | $J(\pi) = \mathbb E_{x,\,y\sim\pi}[R(x,y)] - \beta\,\mathbb E_x\,\mathrm{KL}(\pi(\cdot|x)\,\|\,\pi_\text{ref}(\cdot|x))$ with $\beta = 0.2$ |
+# | judged by | $J(\pi) = \mathbb E_{x,\,y\sim\pi}[R(x,y)] - \beta\,\mathbb E_x\,\mathrm{KL}(\pi(\cdot\mid x)\,\Vert\,\pi_\text{ref}(\cdot\mid x))$ with $\beta = 0.2$ |
 #
 # It is the sentiment experiment of the DPO paper, small enough for a laptop: the whole notebook
 # takes some twelve minutes of computing on two idle cores. Cells that take longer than a few
@@ -295,10 +297,10 @@ def logp_gradient(model, input_ids, attention_mask, completion_mask) -> dict:
 # %% [markdown]
 # ## 3. The data: sampled once, never again
 #
-# Offline means: the reference writes **two** completions for each of 8,192 prompts, the judge scores
-# them, and the model that wrote them is never asked again. The stored log-probabilities under the
-# reference are part of the data. All four offline methods below see these pairs and nothing else.
-# (About 40 seconds, once. The file `runs/pairs.safetensors` is yours; the seed follows from your
+# Offline means: the reference writes **pairs** of completions, two pairs for each of 8,192 prompts, the
+# judge scores them, and the model that wrote them is never asked again. The stored log-probabilities
+# under the reference are part of the data. All four offline methods below see these pairs and
+# nothing else. (About a minute, once. The file `runs/pairs.safetensors` is yours; the seed follows from your
 # name.)
 
 # %% tags=["train"]
@@ -313,7 +315,7 @@ if not pairs_file.is_file():
             completion_logps,
             seed=models.seed_of(STUDENT, f"pairs {number}"),
         )
-        for number, chunk in enumerate(tqdm(train_prompts.split(1024)))
+        for number, chunk in enumerate(tqdm(train_prompts.repeat(2, 1).split(1024)))
     ]
     joined = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     sampling.save_pairs(joined, pairs_file)
@@ -800,8 +802,8 @@ check.evaluate_policy(evaluate_policy)
 # ### Exercises: `policy_dpo`, `policy_pg`, `policy_copg` (8 points each, 30 minutes together, ★★)
 #
 # Each function returns the settings of a run. Things worth trying: `beta` of the loss is not
-# bound to the $\beta = 0.2$ of the judge (for DPO try 0.2, 0.5, 1); `lr` around 2e-4 (what
-# happens at 1e-3?); 128, 256 or 512 steps of 64 pairs (256 are two epochs). The reward hardly moves in
+# bound to the $\beta = 0.2$ of the judge (for DPO try 0.2, 0.5, 1); `lr` around 3e-4 (what
+# happens at 1e-3?); 128, 256 or 512 steps of 64 pairs (256 are one epoch). The reward hardly moves in
 # the first 30 steps. Judge by $J$, not by $R$.
 
 
@@ -813,7 +815,7 @@ def policy_dpo() -> dict:
         "beta" (of the loss), "steps" (int, at most 5000), "lr".
     """
     ### BEGIN SOLUTION
-    return {"beta": 0.5, "steps": 256, "lr": 2e-4}
+    return {"beta": 0.5, "steps": 256, "lr": 3e-4}
     ### END SOLUTION
 
 
@@ -829,7 +831,7 @@ def policy_pg() -> dict:
         "beta", "steps" (int, at most 5000), "lr", and "baseline": None or a number.
     """
     ### BEGIN SOLUTION
-    return {"beta": 0.2, "steps": 256, "lr": 2e-4, "baseline": 0.06}
+    return {"beta": 0.2, "steps": 256, "lr": 3e-4, "baseline": 0.06}
     ### END SOLUTION
 
 
@@ -845,7 +847,7 @@ def policy_copg() -> dict:
         "beta", "steps" (int, at most 5000), "lr".
     """
     ### BEGIN SOLUTION
-    return {"beta": 0.2, "steps": 256, "lr": 2e-4}
+    return {"beta": 0.2, "steps": 256, "lr": 3e-4}
     ### END SOLUTION
 
 
@@ -883,7 +885,9 @@ def run(name: str, method: str, recipe: dict, pairs: dict) -> torch.nn.Module:
             log=lambda step, loss: bar.update(),
         )
         RUNS.mkdir(exist_ok=True)
-        torch.save({"recipe": recipe, "checkpoint": checkpoint}, saved)
+        finished = checkpoint["step"] == recipe["steps"]
+        kept = checkpoint | ({"optimizer": None} if finished else {})  # keeps the folder small
+        torch.save({"recipe": recipe, "checkpoint": kept}, saved)
         ax.clear()
         losses = torch.tensor(checkpoint["losses"])
         means = losses[: len(losses) // 8 * 8].view(-1, 8).mean(1)
@@ -896,14 +900,23 @@ def run(name: str, method: str, recipe: dict, pairs: dict) -> torch.nn.Module:
     return policy
 
 
+@cache
+def reference_rewards(seed: int) -> list[torch.Tensor]:
+    """What both judges say about the reference's completions of the evaluation prompts."""
+    luck = sampling.draw_luck(len(evaluation_prompts), seed)
+    drawn = sampling.sample(reference, evaluation_prompts, luck)
+    texts = sampling.texts_of(tokenizer, drawn)
+    return [judge.rewards(texts), reward.vader(texts)]
+
+
 def judged(policy: torch.nn.Module, seed: int = 2026) -> dict[str, float]:
     """`evaluate_policy` on all evaluation prompts, and the win rate by VADER."""
     luck = sampling.draw_luck(len(evaluation_prompts), seed)
-    drawn = [sampling.sample(m, evaluation_prompts, luck) for m in (policy, reference)]
-    texts = [sampling.texts_of(tokenizer, each) for each in drawn]
-    batch = (policy, reference, *drawn[0].tensors())
-    figures = evaluate_policy(*batch, *(judge.rewards(each) for each in texts), BETA)
-    second = evaluate_policy(*batch, *(reward.vader(each) for each in texts), BETA)
+    drawn = sampling.sample(policy, evaluation_prompts, luck)
+    texts, theirs = sampling.texts_of(tokenizer, drawn), reference_rewards(seed)
+    batch = (policy, reference, *drawn.tensors())
+    figures = evaluate_policy(*batch, judge.rewards(texts), theirs[0], BETA)
+    second = evaluate_policy(*batch, reward.vader(texts), theirs[1], BETA)
     return figures | {"vader_win": second["win_rate"], "vader_win_se": second["win_rate_se"]}
 
 
@@ -919,7 +932,7 @@ def show(name: str, figures: dict[str, float]) -> None:
 # %% tags=["train"]
 policies = {"reference": reference}
 for name, method, recipe in (
-    ("policy_sft", "sft", {"beta": 1.0, "steps": 256, "lr": 2e-4}),
+    ("policy_sft", "sft", {"beta": 1.0, "steps": 256, "lr": 3e-4}),
     ("policy_dpo", "dpo", policy_dpo()),
     ("policy_pg", "pg", policy_pg()),
     ("policy_copg", "copg", policy_copg()),
@@ -951,13 +964,15 @@ print(
 )
 
 # %% [markdown]
-# *J (95 %)* is the mean over the seeds with Student's interval; *share* is
+# *J (95 %)* is the mean over the seeds with Student's interval. **Where there is one seed only, it is the
+# interval of the evaluation**: it knows nothing of the chance in pairs and batches, and is too
+# narrow. *share* is
 # $(J - J_\text{ref})/(J_* - J_\text{ref})$; a suffix is the $\beta$ of the loss, and `-2` or `+2` the
 # constant that was added to all rewards. The estimate of $J_*$ comes from 128 samples of the
 # reference per prompt, of which it can at best pick the good ones, so the true optimum is higher.
 #
 # The figure is the **frontier**: reward against KL divergence, one point per setting, bars for the
-# 95 % intervals over seeds, a line through the $\beta$s of each method. Grey lines join points of
+# same intervals, a line through the $\beta$s of each method. Grey lines join points of
 # equal $J$. Up and to the left is better.
 
 # %% tags=["show"]
@@ -976,9 +991,8 @@ widgets.frontier(results)
 #
 # ### A constant that changes everything, or nothing
 #
-# The rows `pg-none-0.2`, `pg-none-0.2+2` and `pg-none-0.2-2` are one method on one data set: PG without a
-# baseline, the rewards as they are, plus 2, minus 2. To people all three mean the same, since a
-# Bradley-Terry reward has no zero.
+# PG without a baseline, one data set, three versions of the rewards: as they are, plus 2, minus 2. To
+# people all three mean the same, since a Bradley-Terry reward has no zero.
 
 # %% tags=["show"]
 predict(
@@ -986,32 +1000,33 @@ predict(
     [
         "stays at the reference",
         "learns a little more slowly",
-        "flees from all its data; the raw reward soars",
+        "flees from all its data, while the raw reward rises",
     ],
     answer=2,
     why="Every completion in the data is pushed down. The mass has to go somewhere: to texts that are "
     "not in the data and that the judge happens to like. KL explodes, and J is far below the reference.",
 )
 
-# %% tags=["show"]
-for name in ("reference", "pg-none-0.2", "pg-none-0.2+2", "pg-none-0.2-2", "copg-0.2"):
-    if name not in ("reference", *results.names):
-        print(f"{name:15s} is not among these results")
-        continue
-    if name == "reference":
-        row = results.reference
-    else:
-        keys = ("J", "reward", "kl", "win_rate", "vader_win_rate")
-        row = {key: results.interval(name, key).mean for key in keys}
-    print(
-        f"{name:15s} J {row['J']:+.2f}  R {row['reward']:+.2f}  KL {row['kl']:5.2f}  "
-        f"win {row['win_rate']:.2f}  VADER win {row['vader_win_rate']:.2f}"
-    )
+# %% [markdown]
+# Try it: 64 steps each, about a minute together. (Where the table above has rows `pg-none-…`, they are the
+# same with 256 steps.)
+
+# %% tags=["train"]
+for shift in (0.0, 2.0, -2.0):
+    moved = dict(pairs, rewards=pairs["rewards"] + shift)
+    naive = models.copy_of(reference)
+    train_offline(naive, moved, "pg", BETA, steps=64, lr=3e-4, baseline=None)
+    show(f"R {shift:+.0f}", judged(naive))
+drawn = sampling.sample(naive, evaluation_prompts[:4], sampling.draw_luck(4, seed=1))
+print("\nafter training with R - 2:")
+for text in sampling.texts_of(tokenizer, drawn):
+    print("  ", text)
 
 # %% [markdown]
-# If you had logged only the raw reward, the win rate, or even the independent judge, the collapsed
-# policy would be your best run. Read its texts below before you celebrate: that is **reward hacking**,
-# and the KL term exists to put a price on it.
+# With the rewards minus 2 the reward and the win rate look like a success, and the texts are ruins.
+# In one run of ours (seed 0, 400 prompts) the reward was 0.64 and the win rate 75 %, at a KL
+# divergence of 10.6 and a $J$ of −1.5. Who logs only the reward does not see it. That is **reward
+# hacking**, and the KL term exists to put a price on it.
 #
 # And CoPG? It sees differences of rewards only, so the shift cancels. Not approximately: the loss is
 # the same function. A check on your own code and your own pairs, in the first steps of training:
@@ -1033,7 +1048,7 @@ for method in ("copg", "pg"):
 #
 # ### Read what they write
 #
-# Numbers are not the product; the texts are. Same prompt, same luck, six policies (seed 0 of the
+# Numbers are not the product; the texts are. Same prompt, same luck, all policies (seed 0 of the
 # course's runs). What does each gain, and what does it lose? Which phrases does everybody discover?
 
 # %% tags=["show"]
@@ -1052,6 +1067,18 @@ RERUN = False
 if RERUN:
     command = "sft2rl.train --method rloo --losses project.ipynb --to runs/rloo"
     subprocess.run([sys.executable, "-m", *command.split(), "--batch-size", "32"])
+
+# %% [markdown]
+# ### The leaderboard, if you like
+#
+# The course ranks policies by $J$ as the grader measures it, under pseudonyms. You are on it only if a
+# file `leaderboard.txt` with a name of your choice (24 characters at most, not your own) lies beside
+# your policies. It has no influence on your points.
+
+# %% tags=["train"]
+PSEUDONYM = ""
+if PSEUDONYM:
+    Path("leaderboard.txt").write_text(PSEUDONYM)
 
 # %% [markdown]
 # ## 9. What you found (12 points by hand)
@@ -1114,7 +1141,7 @@ if RERUN:
 #
 # - A reward model from ratings, and a judge that never saw the training.
 # - One `completion_logps` and one loop carry four methods; they differ in a line.
-# - $J$, not $R$: the most rewarded policy of this notebook is the worst.
+# - $J$, not $R$: a policy can earn more and more reward while it falls apart.
 # - Baselines matter offline, differences do not need one.
 # - An error bar over seeds is the least that a claim needs.
 #

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -266,8 +267,20 @@ def grade(
         count = workers or os.cpu_count() or 1
         rows = grade_class(folder, assignment, students, force, progress, count)
     print_rows(rows)
+    for line in _equal_policies(folder, name):
+        out.print(line, style="yellow", highlight=False, soft_wrap=True)
     out.print(f"Feedback: {folder.root / 'feedback'}", highlight=False, soft_wrap=True)
     return WANTING if any(row.failed for row in rows) else DONE
+
+
+def _equal_policies(folder: Course, name: str) -> list[str]:
+    """Who handed in the same weights: seeds follow from names, so there was one run."""
+    if not any(folder.root.glob(f"submitted/*/{name}/*.safetensors")):
+        return []
+    from autograder.project import equal_weights
+
+    found = equal_weights({each: folder.submitted(name, each) for each in folder.students(name)})
+    return [f"{exercise}: equal weights from {escape(', '.join(who))}" for exercise, who in found]
 
 
 def _students(folder: Course, name: str, chosen: list[str] | None) -> list[str]:
@@ -332,6 +345,86 @@ def _next(released: set[str]) -> Assignment:
         if assignment.name not in released:
             return assignment
     raise CourseError("Every assignment of course.toml has been released.")
+
+
+@verb
+def leaderboard(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The assignment.")] = "project",
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="Where the HTML page goes.", show_default=False),
+    ] = None,
+    json_: JsonOption = False,
+    course: CourseOption = None,
+) -> int:
+    """Rank the project's policies by J, for those who take part, under their pseudonyms.
+
+    A student takes part by handing in `leaderboard.txt` with a pseudonym beside the policies. Every
+    policy is evaluated here, as in grading (about a minute each, once).
+    """
+    from autograder import leaderboard as boards
+    from autograder.course import Course
+
+    folder, assignment = Course(course_dir(course)), find_assignment(name)
+    with err.status("evaluating policies") as status:
+        entries = boards.board(folder, assignment, lambda who: status.update(f"evaluating {who}"))
+    path = to or folder.root / "leaderboard" / f"{name}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(boards.page(entries, f"{assignment.title}: leaderboard"), "utf-8")
+    if json_:
+        rows = [entry.as_dict(place) for place, entry in enumerate(entries, 1)]
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return DONE
+    table = Table(box=None, caption=boards.CAPTION, caption_justify="left")
+    for heading in ("", *boards.HEADINGS):
+        table.add_column(heading, justify="left" if heading == "pseudonym" else "right")
+    for place, entry in enumerate(entries, 1):
+        table.add_row(str(place), *map(escape, boards.cells_of(entry)))
+    out.print(table)
+    out.print(f"Page: {path}", highlight=False, soft_wrap=True)
+    return DONE
+
+
+@verb
+def bench(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Only the project has one.")],
+    python: Annotated[
+        str, typer.Option("--python", metavar="PATH", help="An interpreter that has TRL as well.")
+    ] = sys.executable,
+    steps: Annotated[int, typer.Option(metavar="N", help="Timed steps of every run.")] = 20,
+    rounds: Annotated[int, typer.Option(metavar="N", help="Runs of each side, in turns.")] = 3,
+    json_: JsonOption = False,
+    course: CourseOption = None,
+) -> int:
+    """Train DPO and RLOO with the project's code and with TRL's trainers, side by side.
+
+    One thread on the CPU, float32; tokens per second of CPU time, and peak memory of the process.
+    """
+    from autograder import bench as benchmark
+
+    if name != "project":
+        raise CourseError(f"There is no benchmark of {name!r}: `course bench project`.")
+    with err.status("training, some minutes"):
+        report = benchmark.compare(python, steps, rounds)
+    if json_:
+        print(json.dumps(report, indent=2))
+        return DONE
+    table = Table(box=None)
+    for heading in ("", "side", "tokens/s", "s/step", "peak MB"):
+        table.add_column(heading, justify="right" if heading not in ("", "side") else "left")
+    for method, row in report.items():
+        for side in benchmark.SIDES:
+            figures = row[side]
+            table.add_row(
+                method.upper() if side == "ours" else "",
+                side,
+                f"{figures['tokens_per_second']:.0f}",
+                f"{figures['seconds_per_step']:.2f}",
+                f"{figures['peak_mb']:.0f}",
+            )
+        table.add_row("", "ratio", f"{row['speed']:.2f}", "", f"{row['memory']:.2f}", style="bold")
+    out.print(table)
+    return DONE
 
 
 @verb

@@ -37,7 +37,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Assignment:
-    """One entry of course.toml; `root` is the project's folder."""
+    """One entry of course.toml; `root` is the project's folder.
+
+    Attributes:
+        artefacts: the module that scores exercises by files beside the notebook; "" for none.
+    """
 
     root: Path
     name: str
@@ -48,6 +52,7 @@ class Assignment:
     due: datetime
     minutes: int
     limits: Limits
+    artefacts: str = ""
 
     @property
     def solution(self) -> Path:

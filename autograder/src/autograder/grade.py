@@ -12,6 +12,7 @@ import json
 import logging
 import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,25 @@ def grade(notebook: NotebookNode, assignment: Assignment, key: bytes) -> Result:
     return _graded(notebook, assignment, lambda: score_notebook(notebook, assignment, key))
 
 
+def add_artefacts(result: Result, assignment: Assignment, folder: Path) -> None:
+    """Score the exercises that ask for a file, from the folder that was handed in.
+
+    They have no hidden tests, so scoring the notebook has left them for a person. A file that is
+    missing or hostile costs its own exercise; a fault of ours leaves that one for a person.
+    """
+    if not assignment.artefacts or result.status != GRADED:
+        return
+    module = import_module(assignment.artefacts)
+    for name in module.EXERCISES:
+        points = result.exercises[name].max_score
+        try:
+            result.exercises[name], notes = module.score_artefact(name, folder, points)
+        except Exception as error:
+            log.exception("The grader failed on a file of %s.", assignment.name)
+            notes = [Incident("suite-error", name, f"scoring its file raised {error!r}")]
+        result.incidents += notes
+
+
 def grade_with(suite: Suite, notebook: NotebookNode, key: bytes) -> Result:
     """`grade` with a suite that was collected before."""
     from autograder.scoring import score_with
@@ -154,4 +174,5 @@ def score_files(
         if progress:
             progress(path)
         results.append(grade(prepare_file(path, releases), assignment, key))
+        add_artefacts(results[-1], assignment, path.parent)
     return results

@@ -14,9 +14,10 @@ import os
 import stat
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -29,7 +30,7 @@ from sft2rl.reward import RewardModel
 from sft2rl.sampling import Completions, draw_luck, load_prompts, sample, texts_of
 
 BETA = 0.2
-POINTS = 8.0
+SUFFIX = ".safetensors"
 MAX_FILE = 12 * 2**20  # the reference in float32 has 5 MB
 MAX_HEADER = 64 * 2**10
 MAX_WEIGHT = 1e4
@@ -76,28 +77,31 @@ class Figures:
         return self.gain - 1.96 * self.gain_se
 
 
-@dataclass
-class Artefact:
-    """The score of one file."""
-
-    exercise: str
-    result: ExerciseResult
-    figures: Figures | None = None
-    fingerprint: str = ""
-    incidents: list[Incident] = field(default_factory=list)
-
-
-def score_artefacts(folder: Path, student: str) -> list[Artefact]:
-    """Score the three policies in a submission's folder.
+def score_artefact(
+    exercise: str, folder: Path, points: float
+) -> tuple[ExerciseResult, list[Incident]]:
+    """Score one policy that was handed in.
 
     Args:
-        folder: holds the files, next to the notebook.
-        student: whose they are; named in incidents.
+        exercise: one of EXERCISES; the file is called like it.
+        folder: where the submission lies.
+        points: what the exercise is worth.
 
     Returns:
-        One entry per exercise, whatever the folder holds.
+        The result, and an incident that names what is wrong with a file that is refused.
     """
-    return [_score(exercise, folder / f"{exercise}.safetensors", student) for exercise in EXERCISES]
+    try:
+        figures = evaluate(read_policy(folder / f"{exercise}{SUFFIX}"))
+    except Refused as refusal:
+        return refused(refusal, points), [Incident(refusal.code, exercise, str(refusal))]
+    return judged(exercise, figures, points), []
+
+
+def prove(points: Mapping[str, float], zoo: Path) -> dict[str, dict[str, Any]]:
+    """Rows of `course check` for these exercises; see `autograder.policy_check`."""
+    from autograder.policy_check import prove
+
+    return prove(points, zoo / "policies")
 
 
 def equal_weights(folders: Mapping[str, Path]) -> list[tuple[str, list[str]]]:
@@ -109,7 +113,7 @@ def equal_weights(folders: Mapping[str, Path]) -> list[tuple[str, list[str]]]:
     for student, folder in sorted(folders.items()):
         for exercise in EXERCISES:
             try:
-                state = read_policy(folder / f"{exercise}.safetensors")
+                state = read_policy(folder / f"{exercise}{SUFFIX}")
             except Refused:
                 continue
             found.setdefault((fingerprint(state), exercise), []).append(student)
@@ -125,23 +129,6 @@ def fingerprint(state: Mapping[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _score(exercise: str, path: Path, student: str) -> Artefact:
-    try:
-        state = read_policy(path)
-        figures = evaluate(state)
-    except Refused as refusal:
-        tests = [TestResult(_TESTS[0], "failed", 2.0, str(refusal))]
-        tests += [
-            TestResult(name, "failed", 2.0, "There is no valid policy.") for name in _TESTS[1:]
-        ]
-        incident = Incident(refusal.code, exercise, f"{student}: {refusal}")
-        return Artefact(exercise, ExerciseResult(0.0, POINTS, tests), incidents=[incident])
-    tests = _judge(exercise, figures)
-    won = sum(test.weight for test in tests if test.outcome == "passed")
-    result = ExerciseResult(POINTS * won / sum(test.weight for test in tests), POINTS, tests)
-    return Artefact(exercise, result, figures, fingerprint(state))
-
-
 _TESTS = (
     "is_a_policy_and_not_the_reference",
     "is_better_than_the_reference",
@@ -150,7 +137,16 @@ _TESTS = (
 )
 
 
-def _judge(exercise: str, figures: Figures) -> list[TestResult]:
+def refused(refusal: Refused, points: float) -> ExerciseResult:
+    """No points, and why."""
+    texts = [str(refusal)] + ["There is no valid policy."] * (len(_TESTS) - 1)
+    tests = [
+        TestResult(name, "failed", 1.0, text) for name, text in zip(_TESTS, texts, strict=True)
+    ]
+    return ExerciseResult(0.0, points, tests)
+
+
+def judged(exercise: str, figures: Figures, points: float) -> ExerciseResult:
     """Four tests of equal weight; the figures are ours and may be shown."""
     measured = (
         f"J - J(reference) is {figures.gain:.3f} ± {1.96 * figures.gain_se:.3f} at beta {BETA}; "
@@ -163,12 +159,14 @@ def _judge(exercise: str, figures: Figures) -> list[TestResult]:
         (figures.best_gain >= low, f"The interval has to reach {low}."),
         (figures.best_gain >= high, f"The interval has to reach {high}."),
     )
-    return [
-        TestResult(name, "passed", 2.0)
+    tests = [
+        TestResult(name, "passed", 1.0)
         if good
-        else TestResult(name, "failed", 2.0, f"{measured} {wanted}")
+        else TestResult(name, "failed", 1.0, f"{measured} {wanted}")
         for name, (good, wanted) in zip(_TESTS, checks, strict=True)
     ]
+    won = sum(test.outcome == "passed" for test in tests)
+    return ExerciseResult(points * won / len(tests), points, tests)
 
 
 # --- reading ------------------------------------------------------------------------------
@@ -217,9 +215,9 @@ def _check_twin(twin: torch.Tensor, state: Mapping[str, torch.Tensor]) -> None:
 
 
 def _bytes(path: Path) -> bytes:
-    """The content of an ordinary file of moderate size."""
+    """The content of an ordinary file of moderate size; neither it nor its folder is a link."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = _open(path)
     except FileNotFoundError:
         raise Refused("policy-missing", f"{path.name} was not handed in.") from None
     except OSError:
@@ -231,6 +229,14 @@ def _bytes(path: Path) -> bytes:
         if facts.st_size > MAX_FILE:
             raise Refused("policy-size", f"{path.name} is larger than {MAX_FILE >> 20} MB.")
         return file.read(MAX_FILE + 1)
+
+
+def _open(path: Path) -> int:
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        return os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 def _tensors(data: bytes) -> dict[str, torch.Tensor]:
@@ -254,6 +260,12 @@ def _tensors(data: bytes) -> dict[str, torch.Tensor]:
 @cache
 def _reference() -> torch.nn.Module:
     return frozen(load_model())
+
+
+@cache
+def reference_fingerprint() -> str:
+    """The fingerprint of the shipped reference: figures hold for one reference only."""
+    return fingerprint(untied_state(_reference()))
 
 
 @cache

@@ -15,7 +15,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from autograder import audit, cells, incidents
 from autograder.config import find_assignment
 from autograder.course import Course
-from autograder.grade import digest, grade
+from autograder.grade import add_artefacts, digest, grade
 from autograder.nbgrader_parts.html import score_table
 from autograder.results import ExerciseResult, Result
 
@@ -29,14 +29,17 @@ class SandboxExecute(NbGraderPreprocessor):
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any]
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        name = resources["nbgrader"]["assignment"]
-        course = Course(Path(self.parent.parent.coursedir.root))
+        name, student = (resources["nbgrader"][each] for each in ("assignment", "student"))
+        coursedir = self.parent.parent.coursedir
+        course = Course(Path(coursedir.root))
         assignment, key = find_assignment(name), course.key()
         result = found.pop(digest(nb), None) or grade(nb, assignment, key)
+        submitted = coursedir.format_path(coursedir.submitted_directory, student, name)
+        add_artefacts(result, assignment, Path(submitted))
         resources["autograder"] = {"result": result}
         _show_outputs(nb, result)
         trace = audit.trace(nb, assignment, key)
-        audit.append(course.audit_file, resources["nbgrader"]["student"], name, result, trace)
+        audit.append(course.audit_file, student, name, result, trace)
         nb.metadata.sft2rl["audit"] = trace
         nb.metadata.sft2rl["result"] = result.as_dict(resources["nbgrader"]["notebook"], name)
         if notes := incidents.notes(result):

@@ -34,6 +34,8 @@ def configure(config: Config, root: Path) -> None:
     """The settings of a course folder."""
     config.CourseDirectory.root = str(root)
     config.CourseDirectory.course_id = course_code()
+    # What the project keeps while it trains: large, and of no use to a grader.
+    config.CourseDirectory.ignore.append("runs")
     # A corrected version may be released over the first one: grading knows both.
     config.ExchangeReleaseAssignment.force = True
     config.GenerateAssignment.preprocessors = generate_preprocessors()
