@@ -277,7 +277,7 @@ def test_letters_and_numbers_are_those_of_unicode(student: Student, draw: Draw):
 def test_runs_of_white_space_leave_one_for_the_next_word(student: Student, draw: Draw):
     """Runs of spaces, tabs and line ends before words, before signs, and at the end."""
     blanks = ["  ", "   ", "\n", "\n\n", " \n", "\n ", "\t", " \t ", "\r\n", "\u00a0 "]
-    blanks += ["\n\n\n", "\n \n", "\u2003\u2003", " \u3000", "\u2009 "]
+    blanks += ["\n\n\n", "\n \n", "\u2003\u2003\u2003", " \u3000", "\u2009 "]
     body = "".join(blank + draw.word() for blank in draw.shuffled(blanks))
     for end in ("  !", "   ", "\n"):
         text = body + end
