@@ -618,6 +618,22 @@ def test_invariant_layers_are_recognised(student: Student, draw: Draw):
         )
 
 
+@exercise("is_equivariant_report")
+def test_every_token_and_every_feature_counts(student: Student, draw: Draw):
+    """Layers that put the mean everywhere but in one entry of one token."""
+    perm = derangement(draw, 5)
+    for position, feature in ((0, 0), (2, 3), (4, 7)):
+
+        def layer(x, t=position, i=feature):
+            out = x.mean(1, keepdim=True).repeat(1, x.shape[1], 1)
+            out[:, t, i] = x[:, t, i]
+            return out
+
+        expect(report(student, layer, perm)).equals(
+            answer(False, False), "Compare all tokens and all features, not some or their mean."
+        )
+
+
 @exercise("is_equivariant_report", weight=2)
 def test_the_answer_belongs_to_the_given_permutation(student: Student, draw: Draw):
     """Differences of neighbours on a circle: cyclic shifts and others; the identity; one token."""
