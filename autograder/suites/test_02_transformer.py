@@ -1072,13 +1072,13 @@ def miscounted(cfg: dict) -> dict[str, int]:
         "The head has no bias.": right + V,
         "The table of positions is missing.": right - cfg["n_positions"] * d,
         "The final layer normalisation is missing.": right - 2 * d,
-        "The layer normalisations of the blocks are missing.": right - n * 4 * d,
+        "Per block 4 d are missing: the layer normalisations, or the biases of the attention.":
+            right - n * 4 * d,
         "Each block has two layer normalisations.": right - n * 2 * d,
         "All layer normalisations are missing.": right - (4 * n + 2) * d,
         "The biases are missing.": right - n * (5 * d + inner),
         "Biases and layer normalisations are missing.":
             right - n * (9 * d + inner) - 2 * d,
-        "The biases of the attention are missing.": right - n * 4 * d,
         "The projection after the heads is missing.": right - n * (d * d + d),
     }  # fmt: skip
 

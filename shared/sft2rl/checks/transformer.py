@@ -281,7 +281,9 @@ def count_parameters(fn: Callable) -> None:
             "forget the table of positions": 124_439_808 - 1024 * 768,
             "forget the final layer normalisation": 124_439_808 - 2 * 768,
             "forget the biases and normalisations of the blocks": 124_439_808 - 12 * 13 * 768,
-            "forget the layer normalisations of the blocks": 124_439_808 - 12 * 4 * 768,
+            "forget the layer normalisations of the blocks, or the biases of their attention": (
+                124_439_808 - 12 * 4 * 768
+            ),
             "count one normalisation per block": 124_439_808 - 12 * 2 * 768,
         },
     )
