@@ -364,6 +364,25 @@ mine = multi_head_attention(x, Wq, Wk, Wv, Wo, 3, causal_mask(5), bq, bk, bv, bo
 theirs, _ = library(x, x, x, attn_mask=~causal_mask(5), need_weights=False)
 print(f"largest difference from torch.nn.MultiheadAttention: {(mine - theirs).abs().max():.1e}")
 
+# %% tags=["show"]
+predict(
+    "One of the four biases of this layer could be deleted: whatever its values, the output "
+    "does not change. Which one?",
+    ["of the queries", "of the keys", "of the values", "of the output", "none of them"],
+    answer=1,
+    why="It adds q·b_k to every score of a row, the same number for every key, and the "
+    "softmax does not see it. GPT-2 carries 9,216 such numbers in its smallest size. "
+    "(The bias of the values is not idle, but as weights sum to 1 it could be moved into "
+    "that of the output.)",
+)
+
+# %% tags=["show"]
+given = {"bq": bq, "bk": bk, "bv": bv, "bo": bo}
+for name in given:
+    others = {**given, name: None}
+    change = multi_head_attention(x, Wq, Wk, Wv, Wo, 3, causal_mask(5), **others) - mine
+    print(f"without {name} the output changes by at most {change.abs().max():.1e}")
+
 # %% [markdown]
 # ## 3. A slide to put right
 #
@@ -648,7 +667,7 @@ def transformer_block(x: Tensor, params: dict[str, Tensor], n_heads: int) -> Ten
 
     Returns:
         h [B, T, d_model], the dtype of x: t3 + FFN(LN2(t3)) with t3 = x + MHA(LN1(x)),
-        causal mask, eps = 1e-5 in both normalisations. Differentiable in x and params.
+        causal mask, eps = 1e-5 in both normalisations. Differentiable in x.
     """
     ### BEGIN SOLUTION
     p = params
@@ -1135,9 +1154,9 @@ predict(
     "In how many of 100 comparisons does this small model prefer the true word order?",
     ["about 50: it only knows which words are frequent", "about 75", "more than 95"],
     answer=2,
-    why="Even a model that cannot finish a sentence knows that 'is it boring' is an "
-    "unlikely way to say 'it is boring'. Position embeddings and the causal mask carry "
-    "that information; without both, all orders would score alike.",
+    why="A model that cannot finish a sentence still knows that 'film the' is an unlikely "
+    "start: to know which words are neighbours is enough. It could not know that without "
+    "position embeddings and the causal mask.",
 )
 
 # %% tags=["show"]

@@ -1,6 +1,6 @@
 """Keeps the cache in the object.
 
-message: depends on its arguments alone
+message: The same cache used twice
 """
 
 
