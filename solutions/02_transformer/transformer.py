@@ -51,7 +51,7 @@ print(f"python {platform.python_version()} · torch {torch.__version__}")
 # ## 1. One head
 #
 # "The animal did not cross the street because **it** was too tired." To continue this sentence, the
-# vector of *it* has to fetch something from the vector of *animal*, eight places to the left; with
+# vector of *it* has to fetch something from the vector of *animal*, seven places to the left; with
 # another last word, from *street*. Which place to look at depends on the content of all of them.
 # Attention is a way to look things up that can be differentiated: each token asks with a **query**,
 # each token has a label, its **key**, and something to tell, its **value**. Every token takes the
@@ -89,6 +89,7 @@ for i in range(3):
 # `nn.MultiheadAttention` uses the opposite sign: there, True hides a key. More than one afternoon
 # has been lost to that.) A token may always attend to itself; a row without any True would be a
 # softmax over nothing, 0/0.
+
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "causal_mask"}
 def causal_mask(T: int, device: torch.device | str | None = None) -> Tensor:
@@ -171,6 +172,7 @@ plt.show()
 # (`torch.softmax` subtracts the largest score first), and hide a key with $-\infty$, not with a
 # number that merely looks small.
 
+
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "attention"}
 def attention(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None
@@ -185,8 +187,9 @@ def attention(
             True where the query may attend to the key; every row has at least one True.
 
     Returns:
-        The tuple (out, weights): out [..., T, d_v] and weights [..., T, S], in the dtype
-        of q. Each row of weights sums to 1 and is exactly 0 where the mask is False.
+        The tuple (out, weights): out [..., T, d_v] and weights [..., T, S], in the
+        dtype of q. Each row of weights sums to 1, and a weight is exactly 0 where the
+        mask is False.
         Differentiable in q, k and v.
 
     Source: Vaswani et al. (2017), equation 1.
@@ -225,7 +228,8 @@ for i, change in enumerate((after - before).abs().amax(-1).tolist()):
 # different places at the same time. Their outputs are put side by side, and **one** matrix $W^O$
 # mixes them:
 #
-# $$ \text{MHA}(x) = \bigl[\,\text{head}^1 \mid \text{head}^2 \mid \dots \mid \text{head}^H\,\bigr]\; W^O . $$
+# $$ \text{MHA}(x) = \bigl[\,\text{head}^1 \mid \text{head}^2 \mid \dots \mid
+# \text{head}^H\,\bigr]\; W^O . $$
 #
 # The slides show this in a picture only, and write the $W^O$ of a single head.
 #
@@ -247,6 +251,7 @@ print("what it should get:                      ", x[0, :, :2].tolist())
 # that they do not belong to, as if they were another token.
 #
 # ### Exercise: `split_heads` (1 point, 5 minutes, *)
+
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "split_heads"}
 def split_heads(x: Tensor, n_heads: int) -> Tensor:
@@ -272,6 +277,7 @@ check.split_heads(split_heads)
 #
 # The way back. After a `transpose` the numbers do not lie in memory in the order of their indices;
 # `view` then refuses to work, while `reshape`, `flatten` and `contiguous().view` copy.
+
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "merge_heads"}
 def merge_heads(x: Tensor) -> Tensor:
@@ -299,6 +305,7 @@ check.merge_heads(merge_heads)
 # values, and $H d_k$ need not be the width of the model; scores are divided by $\sqrt{d_k}$, with
 # $d_k$ the width of **one head**. (Hand each head to `attention`, and this takes care of itself.)
 
+
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "multi_head_attention"}
 def multi_head_attention(
     x: Tensor,
@@ -321,8 +328,8 @@ def multi_head_attention(
         Wv: [d_model, H * d_v].
         Wo: [H * d_v, d_out], applied once to all heads side by side.
         n_heads: H.
-        mask: None, or bool, broadcastable to [B, H, T, T], True where the row's token may
-            attend to the column's.
+        mask: None, or bool, broadcastable to [B, H, T, T], True where the row's token
+            may attend to the column's.
         bq, bk: [H * d_k], bv: [H * d_v], bo: [d_out]; each may be None, and is then not
             added.
 
@@ -331,6 +338,7 @@ def multi_head_attention(
 
     Source: Vaswani et al. (2017), section 3.2.2.
     """
+
     ### BEGIN SOLUTION
     def project(x, W, b):
         return x @ W if b is None else x @ W + b
@@ -362,18 +370,19 @@ bq, bk, bv = library.in_proj_bias.chunk(3)
 Wo, bo = library.out_proj.weight.T, library.out_proj.bias
 mine = multi_head_attention(x, Wq, Wk, Wv, Wo, 3, causal_mask(5), bq, bk, bv, bo)
 theirs, _ = library(x, x, x, attn_mask=~causal_mask(5), need_weights=False)
-print(f"largest difference from torch.nn.MultiheadAttention: {(mine - theirs).abs().max():.1e}")
+difference = (mine - theirs).abs().max()
+print(f"largest difference from torch.nn.MultiheadAttention: {difference:.1e}")
 
 # %% tags=["show"]
 predict(
-    "One of the four biases of this layer could be deleted: whatever its values, the output "
-    "does not change. Which one?",
+    "One of the four biases of this layer could be deleted: whatever its values, the "
+    "output does not change. Which one?",
     ["of the queries", "of the keys", "of the values", "of the output", "none of them"],
     answer=1,
     why="It adds q·b_k to every score of a row, the same number for every key, and the "
     "softmax does not see it. GPT-2 carries 9,216 such numbers in its smallest size. "
-    "(The bias of the values is not idle, but as weights sum to 1 it could be moved into "
-    "that of the output.)",
+    "(The bias of the values is not idle, but as weights sum to 1 it could be moved "
+    "into that of the output.)",
 )
 
 # %% tags=["show"]
@@ -403,6 +412,7 @@ for name in given:
 # huge entries, where every softmax picks the same token. Take random numbers of order 1, from a
 # generator of your own. In code, $Px$ is `x[:, perm]`.
 
+
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "is_equivariant_report"}
 def is_equivariant_report(
     attn: Callable[[Tensor], Tensor], perm: Tensor, d_model: int = 8
@@ -418,8 +428,8 @@ def is_equivariant_report(
 
     Returns:
         {"invariant": attn(Px) == attn(x), "equivariant": attn(Px) == P attn(x)}, two
-        Python bools, judged on a random input x of order 1. Two outputs are equal here if
-        they differ by at most 1e-9 times the largest absolute entry of attn(x).
+        Python bools, judged on a random input x of order 1. Two outputs are equal here
+        if they differ by at most 1e-9 times the largest absolute entry of attn(x).
     """
     ### BEGIN SOLUTION
     generator = torch.Generator().manual_seed(0)
@@ -442,8 +452,8 @@ check.is_equivariant_report(is_equivariant_report)
 
 # %% tags=["show"]
 predict(
-    "Your multi-head attention on five tokens, once without a mask, once with the causal "
-    "mask. What will the report say?",
+    "Your multi-head attention on five tokens, once without a mask, once with the "
+    "causal mask. What will the report say?",
     [
         "invariant, then neither",
         "equivariant, then neither",
@@ -547,8 +557,8 @@ predict(
         "about -0.008 on the slide, about -0.58 in torch",
     ],
     answer=1,
-    why="Its standard deviation is 4.3e-5, far below the root of epsilon, 3.2e-3. On the "
-    "slide every token comes out with variance 1, even if its differences are rounding "
+    why="Its standard deviation is 4.3e-5, far below the root of epsilon, 3.2e-3. On "
+    "the slide every token comes out with variance 1, even if its differences are rounding "
     "noise; epsilon says below which size differences do not count.",
 )
 
@@ -556,14 +566,17 @@ predict(
 x = torch.tensor([1.0, 1.0, 1.0, 1.0001], dtype=torch.float64)
 centred, variance = x - x.mean(), x.var(correction=0)
 print("slide, no epsilon:         ", (centred / variance.sqrt()).numpy().round(4))
-print("epsilon inside the root:   ", (centred / (variance + 1e-5).sqrt()).numpy().round(4))
-print("epsilon outside the root:  ", (centred / (variance.sqrt() + 1e-5)).numpy().round(4))
+inside = centred / (variance + 1e-5).sqrt()
+outside = centred / (variance.sqrt() + 1e-5)
+print("epsilon inside the root:   ", inside.numpy().round(4))
+print("epsilon outside the root:  ", outside.numpy().round(4))
 
 # %% [markdown]
 # ### Exercise: `layer_norm` (3 points, 10 minutes, *)
 #
 # Without `F.layer_norm`. Center first and square afterwards: $\overline{x^2} - \mu^2$ is the same
 # on paper, and in float32 it destroys a token with a large mean.
+
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "layer_norm"}
 def layer_norm(x: Tensor, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> Tensor:
@@ -576,8 +589,8 @@ def layer_norm(x: Tensor, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> Ten
         eps: added to the variance, inside the square root.
 
     Returns:
-        A tensor of the shape and dtype of x: (x - mean) / sqrt(var + eps) * gamma + beta,
-        mean and variance (divided by d) over the last dimension. Differentiable.
+        (x - mean) / sqrt(var + eps) * gamma + beta, of the shape and dtype of x: mean
+        and variance (divided by d) over the last dimension. Differentiable.
 
     Source: Ba, Kiros, Hinton (2016).
     """
@@ -595,7 +608,8 @@ check.layer_norm(layer_norm)
 # ### The feed-forward network
 #
 # $$ \mathrm{FFN}(x) = \mathrm{ReLU}(x W_1 + b_1)\, W_2 + b_2, \qquad
-# W_1 \in \mathbb R^{d \times d_{\mathrm{ff}}}, \quad W_2 \in \mathbb R^{d_{\mathrm{ff}} \times d} . $$
+# W_1 \in \mathbb R^{d \times d_{\mathrm{ff}}}, \quad
+# W_2 \in \mathbb R^{d_{\mathrm{ff}} \times d} . $$
 #
 # Two thirds of a block's weights sit here, usually with $d_{\mathrm{ff}} = 4d$. One way to read it:
 # each column of $W_1$ is a pattern, and where it fits, the row of $W_2$ with the same number is
@@ -609,6 +623,7 @@ check.layer_norm(layer_norm)
 # $(-2, 1)$ and $b_2 = (1, 1)$ the output is $(-5, 4)$.
 #
 # ### Exercise: `feed_forward` (2 points, 5 minutes, *)
+
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "feed_forward"}
 def feed_forward(x: Tensor, W1: Tensor, b1: Tensor, W2: Tensor, b2: Tensor) -> Tensor:
@@ -656,6 +671,7 @@ check.feed_forward(feed_forward)
 #
 # ### Exercise: `transformer_block` (4 points, 15 minutes, **)
 
+
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "transformer_block"}
 def transformer_block(x: Tensor, params: dict[str, Tensor], n_heads: int) -> Tensor:
     """One causal pre-norm block with learned biases, as in GPT-2 but with ReLU.
@@ -687,45 +703,48 @@ def transformer_block(x: Tensor, params: dict[str, Tensor], n_heads: int) -> Ten
 check.transformer_block(transformer_block)
 
 # %% [markdown]
-# Does it matter where the normalisation stands? Take 24 blocks with random weights, send a signal
-# through, and measure how much gradient comes back to the output of each block. No training, only
-# the initial state.
+# What are the residual connections for, and does it matter where the normalisation stands? Take 24
+# blocks with random weights, send a signal through, and measure two things, without any training:
+# how much of the gradient comes back to the input of each block, and how large the tokens grow.
 #
-# **The plot in words.** Norm of the gradient that reaches the input of each of 24 blocks, on a
-# logarithmic axis, for three designs. With pre-norm it stays nearly level down to the first block.
-# With post-norm it shrinks block by block. Without residual connections it is lost by orders of
-# magnitude.
+# **The plot in words.** Left, the norm of the gradient at the input of each of 24 blocks, on a
+# logarithmic axis: with residual connections it stays of the same order down to the first block,
+# with pre-norm and with post-norm; without them it falls to a hundredth. Right, the standard
+# deviation of the tokens: with post-norm it is always 1, with pre-norm it grows like the root of
+# the depth, because every block adds to a sum that is never normalised.
+
 
 # %% tags=["show"]
-def random_block(d, n_ff, generator, scale=1.0):
+def random_block(d, n_ff, generator):
     """Weights of one block [d_model = d], in float64."""
 
     def weight(rows, columns):
         W = torch.randn(rows, columns, dtype=torch.float64, generator=generator)
-        return scale * W / math.sqrt(rows)
+        return W / math.sqrt(rows)
 
     params = {name: weight(d, d) for name in ("Wq", "Wk", "Wv", "Wo")}
     params |= {"W1": weight(d, n_ff), "W2": weight(n_ff, d)}
     zeros = {"bq": d, "bk": d, "bv": d, "bo": d, "b1": n_ff, "b2": d}
     params |= {name: torch.zeros(n, dtype=torch.float64) for name, n in zeros.items()}
-    for ln in ("ln1", "ln2"):
-        params |= {f"{ln}_gamma": torch.ones(d, dtype=torch.float64)}
-        params |= {f"{ln}_beta": torch.zeros(d, dtype=torch.float64)}
+    for name in ("ln1", "ln2"):
+        params[f"{name}_gamma"] = torch.ones(d, dtype=torch.float64)
+        params[f"{name}_beta"] = torch.zeros(d, dtype=torch.float64)
     return params
 
 
 def parts(p, n_heads):
-    """Attention, FFN and a plain normalisation of one block, as functions of x."""
-    one, zero = p["ln1_gamma"], p["ln1_beta"]
+    """Attention, FFN and normalisation of a random block, as functions of x."""
 
     def attend(x):
         mask = causal_mask(x.shape[1])
-        return multi_head_attention(x, p["Wq"], p["Wk"], p["Wv"], p["Wo"], n_heads, mask)
+        return multi_head_attention(
+            x, p["Wq"], p["Wk"], p["Wv"], p["Wo"], n_heads, mask
+        )
 
     return (
         attend,
         lambda x: feed_forward(x, p["W1"], p["b1"], p["W2"], p["b2"]),
-        lambda x: layer_norm(x, one, zero),
+        lambda x: layer_norm(x, p["ln1_gamma"], p["ln1_beta"]),
     )
 
 
@@ -744,28 +763,34 @@ def no_residual(x, p, n_heads):
 
 generator = torch.Generator().manual_seed(4)
 blocks = [random_block(32, 128, generator) for _ in range(24)]
-start = torch.randn(1, 16, 32, dtype=torch.float64, generator=generator)
-direction = torch.randn(1, 16, 32, dtype=torch.float64, generator=generator)
-
-fig, ax = style.figure(
-    "What is left of the gradient, 24 blocks at initialisation",
-    "block (0 is the first)",
-    "gradient norm at its input, output = 1",
-)
+start, direction = torch.randn(2, 1, 16, 32, dtype=torch.float64, generator=generator)
 designs = {
     "pre-norm": transformer_block, "post-norm": post_norm, "no residual": no_residual
 }  # fmt: skip
+
+fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
 for (label, block), marker in zip(designs.items(), "osv", strict=True):
     states = [start.clone().requires_grad_()]
     for p in blocks:
         states.append(block(states[-1], p, 4))
-    last = layer_norm(states[-1], torch.ones(32).double(), torch.zeros(32).double())
-    grads = torch.autograd.grad((last * direction).sum(), states)
-    norms = torch.stack([g.norm() for g in grads])
-    ax.plot(range(24), norms[:-1] / norms[-1], marker=marker, markersize=4, label=label)
-ax.set_yscale("log")
-ax.legend()
+    grads = torch.autograd.grad((states[-1] * direction).sum(), states)
+    norms = torch.stack([grad.norm() for grad in grads])
+    left.plot(norms[:-1] / norms[-1], marker=marker, markersize=4, label=label)
+    right.plot([state.std().item() for state in states], marker=marker, markersize=4)
+left.set_yscale("log")
+left.set(title="Gradient, 24 blocks at initialisation", xlabel="block (0 is the first)")
+left.set(ylabel="norm at the block's input, output = 1")
+left.legend()
+right.set(
+    title="Size of the tokens", xlabel="blocks passed", ylabel="standard deviation"
+)
 plt.show()
+
+# %% [markdown]
+# So what is wrong with post-norm? Nothing at this point. But its path from the last block to the
+# first leads through 48 normalisations, while pre-norm leaves it free; deep post-norm models train
+# only with a careful warm-up of the learning rate (Xiong et al., 2020). The price of pre-norm is
+# on the right: before the head, somebody has to normalise the sum.
 
 # %% [markdown]
 # ## 5. How many parameters?
@@ -781,6 +806,7 @@ plt.show()
 #
 # The names are those of `GPT2Config` in `transformers`. Mind what does *not* enter: the number of
 # heads cuts the projections into pieces, it does not make them larger.
+
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "count_parameters"}
 def count_parameters(cfg: dict) -> int:
@@ -817,20 +843,32 @@ check.count_parameters(count_parameters)
 # largest, and the feed-forward networks always hold twice as much as attention.
 
 # %% tags=["show"]
-GPT2 = {"vocab_size": 50257, "n_positions": 1024, "n_inner": None, "tie_word_embeddings": True}
-SIZES = {"small": (768, 12, 12), "medium": (1024, 24, 16), "large": (1280, 36, 20), "XL": (1600, 48, 25)}
+V, P = 50257, 1024
+COMMON = {
+    "vocab_size": V,
+    "n_positions": P,
+    "n_inner": None,
+    "tie_word_embeddings": True,
+}
+SIZES = {
+    "small": (768, 12, 12), "medium": (1024, 24, 16),
+    "large": (1280, 36, 20), "XL": (1600, 48, 25),
+}  # fmt: skip
 shares = []
-for name, (d, layers, heads) in SIZES.items():
-    total = count_parameters(GPT2 | {"n_embd": d, "n_layer": layers, "n_head": heads})
-    shares.append([(50257 + 1024) * d / total, layers * 4 * d * d / total, layers * 8 * d * d / total])
+for name, (d, n, heads) in SIZES.items():
+    total = count_parameters(COMMON | {"n_embd": d, "n_layer": n, "n_head": heads})
+    shares.append([(V + P) * d / total, n * 4 * d * d / total, n * 8 * d * d / total])
     print(f"GPT-2 {name:6} {total:13,} parameters")
 
-fig, ax = style.figure("Where the parameters of GPT-2 are", "model", "share of all parameters")
+fig, ax = style.figure(
+    "Where the parameters of GPT-2 are", "model", "share of all parameters"
+)
 bottom = torch.zeros(4)
-for label, share, hatch in zip(
-    ("embeddings", "attention", "feed-forward"), torch.tensor(shares).T, ("", "//", ".."), strict=True
-):
-    ax.bar(list(SIZES), share, bottom=bottom, label=label, hatch=hatch, edgecolor="white")
+kinds = ("embeddings", "attention", "feed-forward"), ("", "//", "..")
+for label, hatch, share in zip(*kinds, torch.tensor(shares).T, strict=True):
+    ax.bar(
+        list(SIZES), share, bottom=bottom, label=label, hatch=hatch, edgecolor="white"
+    )
     bottom = bottom + share
 ax.set_ylim(0, 1.35)
 ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
@@ -855,6 +893,7 @@ plt.show()
 #
 # The final normalisation belongs to the model and has been applied already. Return logits, not
 # probabilities: losses and samplers want them raw.
+
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "lm_logits"}
 def lm_logits(h: Tensor, W_U: Tensor) -> Tensor:
@@ -895,6 +934,7 @@ check.lm_logits(lm_logits)
 # each row to the front, or run the rows one by one. Then take the logits at the last real position
 # and normalise them.
 
+
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "next_token_distribution"}
 def next_token_distribution(
     model: Callable[[Tensor], Tensor], input_ids: Tensor, attention_mask: Tensor
@@ -902,9 +942,10 @@ def next_token_distribution(
     """Probabilities of the token after each row's last real one.
 
     Args:
-        model: a causal language model, called as model(ids) with ids [b, t], torch.long;
-            gives logits [b, t, V], or an object that holds them as `.logits`, like the
-            models of transformers. Its position 0 is the first id it is given.
+        model: a causal language model, called as model(ids) with ids [b, t],
+            torch.long, in 0..V-1; gives logits [b, t, V], or an object that holds them
+            as `.logits`, like the models of transformers. Its position 0 is the first
+            id it is given. It takes no mask.
         input_ids: [B, T], torch.long; not changed. Padding holds ordinary ids, which
             real tokens may have, too.
         attention_mask: [B, T], bool, integer or floating: 1 (True) at real tokens,
@@ -944,9 +985,10 @@ check.next_token_distribution(next_token_distribution)
 # tied, `W_U` `[d_model, V]`. The cell below makes such a dictionary from the weights of a
 # `GPT2LMHeadModel`.
 
+
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "from_gpt2"}
 def from_gpt2(state: dict[str, Tensor]) -> dict:
-    """The weights of a GPT2LMHeadModel (its state_dict) in the layout of `TinyDecoder`."""
+    """The weights of a GPT2LMHeadModel, from its state_dict, as `TinyDecoder` wants."""
 
     def block(prefix: str) -> dict[str, Tensor]:
         W = state[f"{prefix}.attn.c_attn.weight"].chunk(3, dim=1)
@@ -958,7 +1000,9 @@ def from_gpt2(state: dict[str, Tensor]) -> dict:
         names |= {"W2": "mlp.c_proj.weight", "b2": "mlp.c_proj.bias"}
         for i in "12":
             names |= {f"ln{i}_gamma": f"ln_{i}.weight", f"ln{i}_beta": f"ln_{i}.bias"}
-        return parts | {ours: state[f"{prefix}.{theirs}"] for ours, theirs in names.items()}
+        return parts | {
+            ours: state[f"{prefix}.{theirs}"] for ours, theirs in names.items()
+        }
 
     n_layer = sum(name.endswith("ln_1.weight") for name in state)
     params = {
@@ -989,6 +1033,7 @@ def from_gpt2(state: dict[str, Tensor]) -> dict:
 # last $T$ rows of the causal mask of all of them. (`transformer_block` cannot see a cache, so here
 # you write the block out once more, with `split_heads`, `attention` and `merge_heads`. A `forward`
 # without a cache earns about half the points. 05 · KV cache is about what this saves.)
+
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "TinyDecoder"}
 class TinyDecoder:
@@ -1097,10 +1142,12 @@ from safetensors.torch import load_file
 from sft2rl.models import load_tokenizer
 from sft2rl.textdata import DATA
 
-weights = {name: W.float() for name, W in load_file(DATA / "gpt2" / "model.safetensors").items()}
+file = load_file(DATA / "gpt2" / "model.safetensors")
+weights = {name: W.float() for name, W in file.items()}
 gpt2 = TinyDecoder(from_gpt2(weights), n_heads=4)
 tokenizer = load_tokenizer()
-print(f"{sum(W.numel() for W in weights.values()):,} numbers, tied head: {'W_U' not in gpt2.params}")
+numbers = sum(W.numel() for W in weights.values())
+print(f"{numbers:,} numbers, tied head: {'W_U' not in gpt2.params}")
 
 
 def tokens_of(text):
@@ -1123,7 +1170,12 @@ def speak(opening, generator, temperature=0.7, max_new_tokens=30):
 
 # %% tags=["show"]
 generator = torch.Generator().manual_seed(7)
-for opening in ("<movie> a film", "<movie> the plot is", "<amazon> the battery", "<amazon> i"):
+for opening in (
+    "<movie> a film",
+    "<movie> the plot is",
+    "<amazon> the battery",
+    "<amazon> i",
+):
     print(opening)
     for _ in range(3):
         print("    ..." + speak(opening, generator))
@@ -1134,15 +1186,18 @@ for opening in ("<movie> a film", "<movie> the plot is", "<amazon> the battery",
 # `next_token_distribution`: the same word after two different genres.
 
 # %% tags=["show"]
-openings = ["<movie> the", "<amazon> the", "<movie> it is a very", "<amazon> it is a very"]
+openings = [
+    "<movie> the",
+    "<amazon> the",
+    "<movie> it is a very",
+    "<amazon> it is a very",
+]
 batch = tokenizer(openings, add_special_tokens=False, padding=True, return_tensors="pt")
 probs = next_token_distribution(gpt2, batch.input_ids, batch.attention_mask)
 for opening, row in zip(openings, probs, strict=True):
-    best, ids = row.topk(6)
-    words = ", ".join(
-        f"{tokenizer.decode([i]).strip()} {p:.2f}" for i, p in zip(ids.tolist(), best.tolist(), strict=True)
-    )
-    print(f"{opening:24} {words}")
+    best = zip(*(each.tolist() for each in row.topk(6)), strict=True)
+    words = [f"{tokenizer.decode([i]).strip()} {p:.2f}" for p, i in best]
+    print(f"{opening:24} {', '.join(words)}")
 
 # %% [markdown]
 # Does it know about word order? Take 46 film sentences that it has never seen (invented for this
@@ -1154,9 +1209,9 @@ predict(
     "In how many of 100 comparisons does this small model prefer the true word order?",
     ["about 50: it only knows which words are frequent", "about 75", "more than 95"],
     answer=2,
-    why="A model that cannot finish a sentence still knows that 'film the' is an unlikely "
-    "start: to know which words are neighbours is enough. It could not know that without "
-    "position embeddings and the causal mask.",
+    why="A model that cannot finish a sentence still knows that 'film the' is an "
+    "unlikely start: it is enough to know which words are neighbours. It could not "
+    "know that without position embeddings and the causal mask.",
 )
 
 # %% tags=["show"]
@@ -1197,6 +1252,7 @@ print(f"the true order wins {wins} of {total} comparisons ({wins / total:.1%})")
 # token before, some at the genre at the very start, where nothing else seems useful, and some
 # spread out over everything.
 
+
 # %% tags=["show"]
 @torch.no_grad()
 def attention_maps(text):
@@ -1211,7 +1267,9 @@ def attention_maps(text):
     return [tokenizer.decode([i]) for i in ids[0].tolist()], torch.stack(maps)
 
 
-SENTENCE = "<movie> the actors try hard, but the script is a mess and the jokes are old."
+SENTENCE = (
+    "<movie> the actors try hard, but the script is a mess and the jokes are old."
+)
 attention_browser(attention_maps, SENTENCE)
 
 # %% [markdown]
@@ -1235,15 +1293,18 @@ labels, maps = attention_maps(SENTENCE)
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
 left.imshow(maps.flatten(0, 1)[chosen], cmap="cividis", vmin=0)
-left.set(title=f"Block {chosen // 4}, head {chosen % 4}", xlabel="token looked at", ylabel="token that looks")
+left.set(title=f"Block {chosen // 4}, head {chosen % 4}")
+left.set(xlabel="token looked at", ylabel="token that looks")
 left.set_xticks(range(len(labels)), labels, rotation=90)
 left.set_yticks(range(len(labels)), labels)
 left.grid(False)
 heads = torch.arange(16)
-for shift, (name, values), hatch in zip((-0.27, 0, 0.27), means.items(), ("", "//", ".."), strict=True):
-    right.bar(heads + shift, values, width=0.26, label=name, hatch=hatch, edgecolor="white")
+for k, (name, values) in enumerate(means.items()):
+    place, hatch = heads + 0.27 * (k - 1), ("", "//", "..")[k]
+    right.bar(place, values, width=0.26, label=name, hatch=hatch, edgecolor="white")
 right.set_xticks(heads, [f"{i // 4}.{i % 4}" for i in range(16)])
-right.set(title="What each head looks at", xlabel="block.head", ylabel="mean attention weight")
+right.set(title="What each head looks at")
+right.set(xlabel="block.head", ylabel="mean attention weight")
 right.legend()
 plt.show()
 
