@@ -251,6 +251,8 @@ print("what it should get:                      ", x[0, :, :2].tolist())
 # that they do not belong to, as if they were another token.
 #
 # ### Exercise: `split_heads` (1 point, 5 minutes, *)
+#
+# Cut the columns into heads first, then bring the heads before the tokens.
 
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "split_heads"}
@@ -623,6 +625,8 @@ check.layer_norm(layer_norm)
 # $(-2, 1)$ and $b_2 = (1, 1)$ the output is $(-5, 4)$.
 #
 # ### Exercise: `feed_forward` (2 points, 5 minutes, *)
+#
+# Each token by itself, whatever stands before the last dimension.
 
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "feed_forward"}
@@ -670,6 +674,9 @@ check.feed_forward(feed_forward)
 # | `W1`, `b1`, `W2`, `b2` | `[d_model, d_ff]`, `[d_ff]`, `[d_ff, d_model]`, `[d_model]` |
 #
 # ### Exercise: `transformer_block` (4 points, 15 minutes, **)
+#
+# Put the slide's six lines into code with your own functions. Nothing may be added to `x` in
+# place: it belongs to the caller.
 
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "transformer_block"}
@@ -1032,7 +1039,7 @@ def from_gpt2(state: dict[str, Tensor]) -> dict:
 # T_{past} + 1, \dots$, and the **mask** has one row per new token and $T_{past} + T$ columns: the
 # last $T$ rows of the causal mask of all of them. (`transformer_block` cannot see a cache, so here
 # you write the block out once more, with `split_heads`, `attention` and `merge_heads`. A `forward`
-# without a cache earns about half the points. 05 · KV cache is about what this saves.)
+# without a cache earns two fifths of the points. 05 · KV cache is about what this saves.)
 
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "TinyDecoder"}
@@ -1062,8 +1069,9 @@ class TinyDecoder:
         Args:
             input_ids: [B, T], torch.long, T >= 1, the new tokens.
             past_key_values: None (no cache); or a list, [] or what `forward` returned
-                for the T_past tokens before these: one (k, v) per block, each
-                [B, H, T_past, d]. Not changed. T_past + T <= P.
+                for the T_past tokens before these: one (k, v) per block, the keys and
+                values that attention uses (biases included), [B, H, T_past, d] each.
+                Not changed. T_past + T <= P.
 
         Returns:
             logits [B, T, V] of the new positions, the dtype of the weights. If

@@ -1,6 +1,6 @@
 """Exchanges square matrices.
 
-message: two layers are exchanged
+message: All widths equal
 """
 
 

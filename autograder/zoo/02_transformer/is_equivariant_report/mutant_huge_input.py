@@ -1,6 +1,6 @@
 """An input on which every softmax saturates.
 
-message: With the causal mask attention is neither
+message: A difference of a millionth
 """
 
 
