@@ -30,19 +30,21 @@ def attention_browser(
     box = widgets.Text(value=text, description="Text", layout=_WIDE, continuous_update=False)
     block = widgets.IntSlider(0, 0, 0, description="Block")
     head = widgets.IntSlider(0, 0, 0, description="Head")
-    picture, shown = widgets.HTML(), {}
+    picture = widgets.HTML()
+    shown: list[tuple[Sequence[str], torch.Tensor]] = []  # what was read last
 
     def draw(_: Any = None) -> None:
-        if shown:
-            picture.value = heat_map(shown["labels"], shown["maps"][block.value, head.value])
+        for labels, maps in shown:
+            picture.value = heat_map(labels, maps[block.value, head.value])
 
     def read(_: Any = None) -> None:
         try:
-            shown["labels"], shown["maps"] = attention_maps(box.value)
+            labels, maps = attention_maps(box.value)
         except (IndexError, ValueError, RuntimeError):
             picture.value = "<p>This text is empty, or longer than the model can read.</p>"
             return
-        block.max, head.max = shown["maps"].shape[0] - 1, shown["maps"].shape[1] - 1
+        shown[:] = [(labels, maps)]
+        block.max, head.max = maps.shape[0] - 1, maps.shape[1] - 1
         draw()
 
     box.observe(read, "value")

@@ -334,8 +334,8 @@ def next_token_distribution(fn: Callable) -> None:
         "padding on both sides": ([4, 3, 1, 2, 4], [0, 1, 1, 1, 0]),
         "pads that look like tokens": ([3, 1, 2, 2, 1], [1, 1, 1, 0, 0]),
     }
-    for what, (ids, mask) in rows.items():
-        ids, mask = torch.tensor([ids]), torch.tensor([mask])
+    for what, (tokens, real) in rows.items():
+        ids, mask = torch.tensor([tokens]), torch.tensor([real])
         close(
             fn(model, ids, mask),
             alone,
