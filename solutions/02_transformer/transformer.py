@@ -1340,8 +1340,8 @@ plt.show()
 # - Attention is a weighted average of values; scale and mask come before the softmax, and the
 #   weights sum to 1 over what may be seen.
 # - Heads are contiguous slices, and `view` does not transpose.
-# - Pre-norm residual blocks let the gradient through; the normalisations have their own weights and
-#   an $\varepsilon$.
+# - Residual connections let the gradient through; a pre-norm sum grows, so the head needs a final
+#   normalisation. Each normalisation has its own weights and an $\varepsilon$.
 # - $12 d^2 + 13 d$ per block, and the embeddings.
 # - Causality makes padding on the right harmless and a cache possible.
 # - Everything together is a GPT: your hundred lines agree with the library, and they run a trained
