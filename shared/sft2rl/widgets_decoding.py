@@ -83,17 +83,19 @@ def show_steps(
 
     Args:
         prefix: ids of the beginning.
-        steps: the tokens of each step; the last one may have been cut after the EOS.
+        steps: the tokens of each step; what follows the EOS is left out.
         gamma: drafts per step: a step of gamma + 1 tokens ends with a bonus.
-        eos: shown without saying where it came from, since a cut step does not tell.
+        eos: the token that ends the text.
     """
-    parts = [html.escape(decode(prefix))]
+    parts, total = [html.escape(decode(prefix))], 0
     for step in steps:
         kinds = ["accepted"] * (len(step) - 1) + ["bonus" if len(step) > gamma else "replaced"]
         for token, kind in zip(step, kinds, strict=True):
-            parts.append(_span(decode([token]), _LOOKS["end" if token == eos else kind]))
+            parts.append(_span(decode([token]), _LOOKS[kind]))
+            total += 1
+            if token == eos:
+                break
         parts.append("<b>|</b>")
-    total = sum(map(len, steps))
     summary = f"{total} tokens in {len(steps)} passes: {total / len(steps):.2f} per pass"
     display(HTML(f"<p>{''.join(parts)}<br><small>{summary}</small></p>"))
 
@@ -102,7 +104,6 @@ _LOOKS = {
     "accepted": f"background:{COLOURS['sky']}",
     "replaced": f"background:{COLOURS['orange']}",
     "bonus": "background:#bfe8da;text-decoration:underline",
-    "end": "background:#eee",
 }
 
 

@@ -289,7 +289,7 @@ axes[0].legend()
 axes[0].set(title="Four tokens", ylabel="probability")
 axes[1].plot(taus, entropy)
 axes[1].axhline(torch.tensor(len(logits)).log(), ls=":", color="grey")
-axes[1].text(0.11, 8.0, "ln V: uniform", color="grey")
+axes[1].text(0.11, 7.7, "ln V: uniform", color="grey")
 axes[1].set(title="All tokens together", ylabel="entropy (nats)")
 for ax in axes:
     ax.axvline(1, color="grey", lw=0.8)
@@ -368,8 +368,8 @@ check.top_p_filter(top_p_filter)
 # %% [markdown]
 # Why a mass and not a number of tokens (top-k)? Because the number that makes sense changes from one
 # word to the next. **Figure, in words:** bars, one per position of a sentence that a person wrote,
-# with the size of the nucleus for p = 0.9 on a logarithmic axis: many hundred tokens where anything
-# may follow, about a hundred or fewer where the grammar leaves little choice.
+# with the size of the nucleus for p = 0.9 on a logarithmic axis: nearly a thousand tokens after "the",
+# where anything may follow, about a hundred after "if", and a single one after "don".
 
 # %% tags=["show"]
 ids = ids_of("if you don't like the ending, you can leave before the end of the film")
@@ -545,10 +545,10 @@ fig, ax = style.figure(
 for name, points in (("τ", temperatures), ("p", nuclei)):
     xs, ys = zip(*points.values(), strict=True)
     ax.plot(xs, ys, "o-", label=f"{name} varies")
-    above = name == "τ"
+    below = name == "τ"
     for value, x, y in zip(points, xs, ys, strict=True):
         ax.annotate(
-            f"{value}", (x, y), (-12, 6) if above else (6, -10), textcoords="offset points"
+            f"{value}", (x, y), (6, -12) if below else (-16, 6), textcoords="offset points"
         )
 ax.plot(*greedy, "s", color=style.COLOURS["red"], label="greedy")
 ax.axvline(113.6, ls=":", color="grey")
@@ -915,16 +915,12 @@ from sft2rl.widgets_decoding import show_steps
 
 
 def speculate(ids: list[int], gamma: int, generator: torch.Generator, draft=bigram_draft):
-    """The steps (lists of tokens) until the EOS, at most 24 tokens."""
-    steps, length = [], 0
-    while length < 24:
-        prefix = (*ids, *(token for step in steps for token in step))
+    """The steps (lists of tokens) up to the one with the EOS, or to 24 tokens."""
+    steps, prefix = [], tuple(ids)
+    while EOS not in prefix and len(prefix) < len(ids) + 24:
         step = speculative_step(prefix, draft, llama_target, gamma, generator)
-        if EOS in step:
-            steps.append(step[: step.index(EOS) + 1])
-            break
         steps.append(step)
-        length += len(step)
+        prefix = (*prefix, *step)
     return steps
 
 
@@ -1040,9 +1036,10 @@ for ax in axes:
 plt.show()
 
 # %% [markdown]
-# The formula is a good guide and not a law: it wants every draft to be accepted with the same
-# probability, and here an easy place and a hard place are neighbours for a reason. Steps also begin
-# where the last one was stopped, that is, more often than not behind a hard place.
+# The points lie near the lines, some a little below. The formula is a good guide and not a law: it wants
+# every draft to be accepted with the same probability, independently of the others. Here the places
+# differ, easy and hard ones come in runs, and a step begins behind the place where the last one was
+# stopped, not just anywhere.
 #
 # ### Question: which policy did you sample from? (4 points, 15 minutes)
 #
