@@ -1,6 +1,6 @@
 """Stops when the first row is finished.
 
-message: feed all tokens so far
+message: A row's completion ends
 """
 
 

@@ -1,6 +1,6 @@
 """The bonus is the argmax.
 
-message: do not have the law
+message: replacements and bonus are
 """
 
 

@@ -1,6 +1,6 @@
 """The replacement is the argmax of the residual.
 
-message: do not have the law
+message: replacements and bonus are
 """
 
 

@@ -1,6 +1,6 @@
 """The bonus comes from a residual.
 
-message: do not have the law
+message: replacements and bonus are
 """
 
 

@@ -1,6 +1,6 @@
 """Draws the replacement with the number that rejected.
 
-message: do not have the law
+message: needs a random number of its own
 """
 
 

@@ -1,6 +1,6 @@
 """Treats token 0 as the EOS.
 
-message: gamma drafts are accepted
+message: no token ends a step
 """
 
 

@@ -1,6 +1,6 @@
 """Accepts with probability p.
 
-message: do not have the law
+message: whatever gamma is
 """
 
 

@@ -1,6 +1,6 @@
 """Tests each draft twice.
 
-message: do not have the law
+message: accepted half of the time
 """
 
 
