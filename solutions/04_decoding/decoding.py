@@ -138,8 +138,8 @@ def greedy_decode(
     """Continue each prompt with the most probable token, step by step.
 
     Args:
-        model: a causal language model in evaluation mode: `model(ids).logits` is
-            [B, T, V]. All shipped models, and those of `transformers`, are.
+        model: a causal language model of `transformers`, in evaluation mode:
+            `model(ids).logits` is [B, T, V] for ids [B, T].
         input_ids: [B, P] long, P >= 1: the prompts, without padding; not changed.
         max_new_tokens: most tokens per completion, at least 1; the prompt does not
             count.
@@ -195,8 +195,8 @@ for text in ("this is such", "it might be", "this movie is", "the acting is"):
 
 # %% [markdown]
 # Nothing is broken. The decoder agrees with the library, and the model really believes each single
-# step. Holtzman et al. (2020) called it *neural text degeneration*, and found it in models a
-# thousand times larger.
+# step. Holtzman et al. (2020) called it *neural text degeneration*, and found it in models several
+# hundred times larger.
 #
 # There is a second surprise. Greedy decoding does not even find the most probable *sequence*:
 
@@ -994,8 +994,8 @@ for name, (cost, _) in drafts.items():
 # A number below 1 means: slower than no draft at all.
 #
 # Finally, your `speculative_step` at work, counted. **Figure, in words:** left, a histogram of
-# $\alpha_t$ for the table and the one-layer draft: the table's is flat and wide, with places near 0
-# and near 1, the layer's has one hump. Right, tokens per step against $\gamma$: points measured on
+# $\alpha_t$ for the table and the one-layer draft: the table's is wide, from 0 to 0.9, the layer's has
+# one hump around 0.65. Right, tokens per step against $\gamma$: points measured on
 # twenty reviews, with two standard errors, and the formula at the mean $\bar\alpha$ as lines, which rise
 # and level off.
 
