@@ -22,8 +22,8 @@
 # - change the temperature of a distribution, cut it to its nucleus, and draw from what is left
 #   without a slip at the edges;
 # - say which ways of decoding sample from the model and which from something else;
-# - implement speculative sampling, and prove with exact sums (not with a histogram) that a bad draft
-#   makes it slow but never wrong;
+# - implement speculative sampling, and prove with exact sums (not with a histogram) that a bad
+#   draft makes it slow but never wrong;
 # - predict how many tokens one pass of the large model yields, and measure where the formula bends.
 #
 # **You need** log-probabilities and the EOS conventions (01 · Tokenizer). Your code of earlier
@@ -94,8 +94,8 @@ for text in ("it might be", "if you"):
 # %% [markdown]
 # Both facts matter below. The head is sensible: *it might be a*, *if you're*. And the tail, 3,000
 # tokens of which each is nearly impossible, together holds a few per cent. A text of thirty tokens
-# drawn from this distribution has a fair chance to fall into the tail once, and from there the model
-# has to carry on.
+# drawn from this distribution has a fair chance to fall into the tail once, and from there the
+# model has to carry on.
 
 # %% [markdown]
 # ## 2. Greedy decoding
@@ -116,9 +116,9 @@ for text in ("it might be", "if you"):
 # | `7 6` | `9 2 4 3 ...` | `7 6 9 2 4 3` |
 # | `1 2` | `4 3 1 ...` | `1 2 4 3 1 1` |
 #
-# The second row was cut off and has no EOS. The third shows that an EOS in the *prompt* ends nothing.
-# Had the second row not been there, the result would be one column narrower: nothing is computed
-# once every row has finished.
+# The second row was cut off and has no EOS. The third shows that an EOS in the *prompt* ends
+# nothing. Had the second row not been there, the result would be one column narrower: nothing is
+# computed once every row has finished.
 #
 # ### Exercise: `greedy_decode` (3 points, 15 minutes, **)
 #
@@ -215,15 +215,15 @@ predict(
     "Which two words have the largest probability together?",
     ["nice film", "nice plot", "awful film"],
     answer=2,
-    why="awful film: .4 · .9 = .36. Greedy takes nice first and ends at .6 · .4 = .24. The "
-    "best first step need not start the best path.",
+    why="awful film: .4 · .9 = .36. Greedy takes nice first and ends at .6 · .4 = .24. "
+    "The best first step need not start the best path.",
 )
 
 # %% [markdown]
 # ## 3. Temperature
 #
-# The other extreme is to **sample**, $y_t \sim \pi(\cdot \mid x, y_{<t})$: each token as often as the
-# model says. Temperature $\tau > 0$ turns a knob between the two:
+# The other extreme is to **sample**, $y_t \sim \pi(\cdot \mid x, y_{<t})$: each token as often as
+# the model says. Temperature $\tau > 0$ turns a knob between the two:
 #
 # $$\pi^{(\tau)}(a) = \frac{\pi(a)^{1/\tau}}{\sum_b \pi(b)^{1/\tau}}
 #   = \frac{e^{\ell(a)/\tau}}{\sum_b e^{\ell(b)/\tau}}.$$
@@ -298,12 +298,12 @@ plt.show()
 
 # %% tags=["show"]
 predict(
-    "At temperature 1, the 3,000 least likely tokens after “it might be” have 4 % of the "
-    "probability. And at temperature 1.5?",
+    "At temperature 1, the 3,000 least likely tokens after “it might be” have 4 % of "
+    "the probability. And at temperature 1.5?",
     ["still about 4 %", "about 6 %", "about 18 %"],
     answer=2,
-    why="There are 3,000 of them. Levelling takes from a few rich tokens and gives to a "
-    "crowd: temperature alone has no grip on the tail.",
+    why="There are 3,000 of them. Levelling takes from a few rich tokens and gives to "
+    "a crowd: temperature alone has no grip on the tail.",
 )
 
 # %% tags=["show"]
@@ -315,10 +315,10 @@ for tau in (0.7, 1.0, 1.5, 2.0):
 # ## 4. Top-p: cut the tail
 #
 # Top-p (or **nucleus**) sampling removes the tail before it draws. Sort the tokens by probability,
-# $\pi(a_1) \ge \pi(a_2) \ge \dots$; let $K$ be the *smallest* index with
-# $\sum_{i=1}^{K} \pi(a_i) \ge p$; keep $a_1, \dots, a_K$, give the rest probability 0, and
-# renormalise. The token that crosses the line $p$ is kept, therefore the nucleus is never empty, not
-# even when a single token has more than $p$.
+# $\pi(a_1) \ge \pi(a_2) \ge \dots$; let $K$ be the *smallest* index with $\sum_{i=1}^{K} \pi(a_i)
+# \ge p$; keep $a_1, \dots, a_K$, give the rest probability 0, and renormalise. The token that
+# crosses the line $p$ is kept, therefore the nucleus is never empty, not even when a single token
+# has more than $p$.
 #
 # With $\pi = (.1, .4, .05, .3, .15)$ and $p = .8$:
 #
@@ -334,8 +334,8 @@ for tau in (0.7, 1.0, 1.5, 2.0):
 # Beware of three things. The probabilities must come back in the order of the vocabulary, since an
 # index means a token. Running sums are floating-point numbers: for $p = 1$ the last one may be
 # 0.9999999, and "the first index that reaches $p$" does not exist. And there may be leading
-# dimensions; each distribution has a nucleus of its own size. What happens exactly at the edge
-# (a running sum equal to $p$, or two equal probabilities of which only one fits) is left open: it is
+# dimensions; each distribution has a nucleus of its own size. What happens exactly at the edge (a
+# running sum equal to $p$, or two equal probabilities of which only one fits) is left open: it is
 # not tested.
 
 
@@ -366,10 +366,10 @@ def top_p_filter(probs: torch.Tensor, p: float) -> torch.Tensor:
 check.top_p_filter(top_p_filter)
 
 # %% [markdown]
-# Why a mass and not a number of tokens (top-k)? Because the number that makes sense changes from one
-# word to the next. **Figure, in words:** bars, one per position of a sentence that a person wrote,
-# with the size of the nucleus for p = 0.9 on a logarithmic axis: nearly a thousand tokens after "the",
-# where anything may follow, about a hundred after "if", and a single one after "don".
+# Why a mass and not a number of tokens (top-k)? Because the number that makes sense changes from
+# one word to the next. **Figure, in words:** bars, one per position of a sentence that a person
+# wrote, with the size of the nucleus for p = 0.9 on a logarithmic axis: nearly a thousand tokens
+# after "the", where anything may follow, about a hundred after "if", and a single one after "don".
 
 # %% tags=["show"]
 ids = ids_of("if you don't like the ending, you can leave before the end of the film")
@@ -404,12 +404,13 @@ print("top-p, then temperature:", cut_then_hot.numpy().round(3))
 # %% [markdown]
 # ## 5. Draw a token
 #
-# A computer has uniform numbers $u \in [0, 1)$. To turn one into a token, lay the probabilities side
-# by side on the interval from 0 to 1 and see where $u$ falls: token $a$ is drawn if
+# A computer has uniform numbers $u \in [0, 1)$. To turn one into a token, lay the probabilities
+# side by side on the interval from 0 to 1 and see where $u$ falls: token $a$ is drawn if
 #
 # $$\sum_{b < a} \pi(b) \;\le\; u \;<\; \sum_{b \le a} \pi(b),$$
 #
-# that is, the **first index whose cumulative sum is greater than $u$**. With $\pi = (.25, .25, 0, .5)$:
+# that is, the **first index whose cumulative sum is greater than $u$**. With $\pi = (.25, .25, 0,
+# .5)$:
 #
 # | $u$ | 0 | .2 | .25 | .4 | .5 | .99 |
 # | --- | --- | --- | --- | --- | --- | --- |
@@ -459,9 +460,9 @@ check.sample_from(sample_from)
 
 # %% [markdown]
 # **Play.** Your three functions on the real model. The bars are the likeliest next tokens: outlined
-# the model's own probability, filled what is left after temperature and top-p. Below, a text written
-# with the same settings. Its uniform numbers stay the same while you move the sliders (they change
-# with *new luck*), so you see what the settings do and not what chance does. Things to try:
+# the model's own probability, filled what is left after temperature and top-p. Below, a text
+# written with the same settings. Its uniform numbers stay the same while you move the sliders (they
+# change with *new luck*), so you see what the settings do and not what chance does. Things to try:
 #
 # - τ = 0.1: welcome back to greedy. At which τ does *this is such* stop looping?
 # - τ = 1.5 with p = 1, then lower p until the text makes sense again.
@@ -499,13 +500,13 @@ explorer(
 #
 # One hundred openings, continued by up to 16 tokens at several settings, always with the same luck.
 # Two numbers for each setting: how *surprising* the model itself finds the text (its perplexity at
-# temperature 1), and how much of it is *new* (different pairs of neighbouring tokens, as a share of all
-# pairs). The model has a perplexity of 113.6 on held-out text that people wrote.
+# temperature 1), and how much of it is *new* (different pairs of neighbouring tokens, as a share of
+# all pairs). The model has a perplexity of 113.6 on held-out text that people wrote.
 #
 # **Figure, in words:** each setting is a point, perplexity on a logarithmic horizontal axis, share
-# of different pairs on the vertical one. Two chains of points, one for temperatures at p = 1 and one
-# for p at temperature 1, rise together from the lower left to the upper right, and a dotted vertical
-# line marks the perplexity of human text. Greedy is alone at the lower left.
+# of different pairs on the vertical one. Two chains of points, one for temperatures at p = 1 and
+# one for p at temperature 1, rise together from the lower left to the upper right, and a dotted
+# vertical line marks the perplexity of human text. Greedy is alone at the lower left.
 
 # %% tags=["train"]
 from sft2rl.sampling import load_prompts
@@ -547,12 +548,11 @@ for name, points in (("τ", temperatures), ("p", nuclei)):
     ax.plot(xs, ys, "o-", label=f"{name} varies")
     below = name == "τ"
     for value, x, y in zip(points, xs, ys, strict=True):
-        ax.annotate(
-            f"{value}", (x, y), (6, -12) if below else (-16, 6), textcoords="offset points"
-        )
+        place = (6, -12) if below else (-16, 6)
+        ax.annotate(f"{value}", (x, y), place, textcoords="offset points")
 ax.plot(*greedy, "s", color=style.COLOURS["red"], label="greedy")
 ax.axvline(113.6, ls=":", color="grey")
-ax.annotate("people", (113.6, greedy[1]), (5, 0), textcoords="offset points", color="grey")
+ax.text(118, greedy[1], "people", color="grey")
 ax.set_xscale("log")
 ax.legend()
 plt.show()
@@ -560,18 +560,18 @@ plt.show()
 # %% [markdown]
 # Human text is *surprising*: far from the greedy corner, close to where plain sampling lands. That
 # is not a fault of people. A text that says nothing unexpected says nothing. Settings below 1 trade
-# novelty for safety, and a weak model like ours needs some safety; how much is a matter of taste, not of
-# theory.
+# novelty for safety, and a weak model like ours needs some safety; how much is a matter of taste,
+# not of theory.
 
 # %% [markdown]
 # ## 6. Speculative sampling: faster, and exactly the same
 #
 # Writing is slow for one reason: each token needs a pass through the whole network, one after the
-# other. But a pass can *check* many tokens at once: feed a text of $T$ tokens, and all $T$ next-token
-# distributions come out. Speculative sampling (Leviathan et al., 2023; Chen et al., 2023) uses this.
-# A cheap **draft** $q$ proposes $\gamma$ tokens, one by one; the expensive **target** $p$ judges all
-# of them in one pass; what it does not like is replaced. (In this section $p$ and $q$ are
-# distributions over the vocabulary; the $p$ of top-p is gone.)
+# other. But a pass can *check* many tokens at once: feed a text of $T$ tokens, and all $T$
+# next-token distributions come out. Speculative sampling (Leviathan et al., 2023; Chen et al.,
+# 2023) uses this. A cheap **draft** $q$ proposes $\gamma$ tokens, one by one; the expensive
+# **target** $p$ judges all of them in one pass; what it does not like is replaced. (In this section
+# $p$ and $q$ are distributions over the vocabulary; the $p$ of top-p is gone.)
 #
 # The rule for one drafted token $x \sim q$:
 #
@@ -588,8 +588,8 @@ plt.show()
 # | 2 | .2 | .6 | ⅓ | .2 | 0 | 0 |
 # | sum | 1 | 1 | | **α = .6** | .4 | 1 |
 #
-# The draft loves token 2 far too much, so two thirds of its tokens 2 are sent away, and whoever is sent
-# away becomes a token of which the draft produces too little.
+# The draft loves token 2 far too much, so two thirds of its tokens 2 are sent away, and whoever is
+# sent away becomes a token of which the draft produces too little.
 #
 # ### Exercise: `acceptance_probability` (1 point, 4 minutes, *)
 #
@@ -620,8 +620,8 @@ check.acceptance_probability(acceptance_probability)
 # ### Exercise: `residual_distribution` (2 points, 8 minutes, *)
 #
 # The second rule. One case needs a thought: for $p = q$ nothing is ever rejected, and the formula
-# says 0/0. Your function must still return *some* distribution (any will do, since nobody draws from
-# it) and not a vector of `nan`.
+# says 0/0. Your function must still return *some* distribution (any will do, since nobody draws
+# from it) and not a vector of `nan`.
 
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "residual_distribution"}
@@ -656,9 +656,9 @@ check.residual_distribution(residual_distribution)
 # $$\Pr(\text{out} = a) \;=\; q(a)\,\text{acc}(a) \;+\;
 #   \Big(\sum_b q(b)\,\big(1 - \text{acc}(b)\big)\Big)\; \text{res}(a).$$
 #
-# This holds for every acceptance rule $\text{acc}$ and every replacement $\text{res}$, also for wrong
-# ones. So write it for any rule, and you have an instrument that tells right samplers from wrong ones
-# without any noise.
+# This holds for every acceptance rule $\text{acc}$ and every replacement $\text{res}$, also for
+# wrong ones. So write it for any rule, and you have an instrument that tells right samplers from
+# wrong ones without any noise.
 
 # %% tags=["show"]
 predict(
@@ -666,8 +666,8 @@ predict(
     "With the p and q above, out of p = (.5, .3, .2) comes ...",
     ["(.5, .3, .2) all the same", "(.40, .32, .28)", "(.65, .25, .10)"],
     answer=1,
-    why="Accepted .2 each, and .4 rejected: .2 + .4 · (.5, .3, .2) = (.40, .32, .28). Token "
-    "2 was over-represented in the draft, and a fresh draw may bring it back.",
+    why="Accepted .2 each, and .4 rejected: .2 + .4 · (.5, .3, .2) = (.40, .32, .28). "
+    "Token 2 was over-represented in the draft, and a fresh draw may bring it back.",
 )
 
 # %% [markdown]
@@ -755,10 +755,10 @@ for name, (accept, residual) in samplers.items():
     print(f"{name:25s}", law.numpy().round(3), f"  error {error:.0e}")
 
 # %% [markdown]
-# Why it works, in one line: a token with $p(a) \le q(a)$ is accepted with mass $\min(p, q) = p(a)$ and
-# is never a replacement. A token with $p(a) > q(a)$ is accepted with mass $q(a)$ and is short of
-# $p(a) - q(a)$; the rejected mass is $1 - \sum_b \min(p, q) = \sum_b (p - q)_+$, and the residual
-# hands out exactly that.
+# Why it works, in one line: a token with $p(a) \le q(a)$ is accepted with mass $\min(p, q) = p(a)$
+# and is never a replacement. A token with $p(a) > q(a)$ is accepted with mass $q(a)$ and is short
+# of $p(a) - q(a)$; the rejected mass is $1 - \sum_b \min(p, q) = \sum_b (p - q)_+$, and the
+# residual hands out exactly that.
 #
 # The same line gives the price of a bad draft. The probability that a drafted token is accepted is
 #
@@ -770,15 +770,15 @@ for name, (accept, residual) in samplers.items():
 # %% [markdown]
 # ### Several tokens at once
 #
-# A **step** drafts $\gamma$ tokens $x_1, \dots, x_\gamma$, each given the prefix and the drafts before
-# it, and then goes through them from the left:
+# A **step** drafts $\gamma$ tokens $x_1, \dots, x_\gamma$, each given the prefix and the drafts
+# before it, and then goes through them from the left:
 #
-# 1. $x_i$ is judged by the target's distribution $p_i$ *after the prefix and* $x_1, \dots, x_{i-1}$,
-#    against the $q_i$ from which it was drawn, with a fresh uniform number.
+# 1. $x_i$ is judged by the target's distribution $p_i$ *after the prefix and* $x_1, \dots,
+#    x_{i-1}$, against the $q_i$ from which it was drawn, with a fresh uniform number.
 # 2. At the first rejection, the replacement is drawn from the residual of $p_i$ and $q_i$, and the
 #    step ends: the drafts after it were written for a text that no longer exists.
-# 3. If all $\gamma$ are accepted, one more token, the **bonus**, is drawn from $p_{\gamma+1}$, which
-#    the same pass has already computed.
+# 3. If all $\gamma$ are accepted, one more token, the **bonus**, is drawn from $p_{\gamma+1}$,
+#    which the same pass has already computed.
 #
 # So a step gives between 1 and $\gamma + 1$ tokens. With drafts `c a t` ($\gamma = 3$):
 #
@@ -871,9 +871,10 @@ for gamma in (1, 2, 4):
     print(f"{gamma:5d}   {sum(lengths) / 2000:8.3f}   {formula:7.3f}")
 
 # %% [markdown]
-# Now the real target, our Llama, and as a draft the cheapest model one can think of: a **table**. Row
-# $u$ is what the Llama says after the two tokens `<movie>` $u$, so it is a bigram model that has been
-# taught by the target. It forgets everything but the last token, and asking it costs a look-up.
+# Now the real target, our Llama, and as a draft the cheapest model one can think of: a **table**.
+# Row $u$ is what the Llama says after the two tokens `<movie>` $u$, so it is a bigram model that
+# has been taught by the target. It forgets everything but the last token, and asking it costs a
+# look-up.
 
 # %% tags=["train"]
 TAG = ids_of("")[0]
@@ -882,7 +883,8 @@ with torch.no_grad():
         torch.stack([torch.full((256,), TAG), torch.arange(i, i + 256)], 1)
         for i in range(0, len(tokenizer), 256)
     ]
-    table = torch.cat([llama(context).logits[:, -1].softmax(-1) for context in contexts])
+    rows = [llama(context).logits[:, -1].softmax(-1) for context in contexts]
+    table = torch.cat(rows)
 
 
 def bigram_draft(prefix: tuple[int, ...]) -> torch.Tensor:
@@ -897,8 +899,8 @@ print(f"a table of {tuple(table.shape)} probabilities")
 
 # %% tags=["show"]
 predict(
-    "The table sees one token, the Llama all of them. How many of the table's tokens will "
-    "the Llama accept when it writes a review?",
+    "The table sees one token, the Llama all of them. How many of the table's tokens "
+    "will the Llama accept when it writes a review?",
     ["about 1 in 20", "about 1 in 2", "about 9 in 10"],
     answer=1,
     why="A draft need not be right, only to put its mass in roughly the right places. "
@@ -906,15 +908,15 @@ predict(
 )
 
 # %% [markdown]
-# **Watch the draft.** Three reviews, $\gamma = 4$. **In words:** every token of a text is marked as an
-# accepted draft (blue), as a replacement (orange) or as a bonus (green, underlined); a bar separates
-# the steps, each of which is one pass of the Llama.
+# **Watch the draft.** Three reviews, $\gamma = 4$. **In words:** every token of a text is marked as
+# an accepted draft (blue), as a replacement (orange) or as a bonus (green, underlined); a bar
+# separates the steps, each of which is one pass of the Llama.
 
 # %% tags=["train"]
 from sft2rl.widgets_decoding import show_steps
 
 
-def speculate(ids: list[int], gamma: int, generator: torch.Generator, draft=bigram_draft):
+def speculate(ids: list[int], gamma: int, generator, draft=bigram_draft):
     """The steps (lists of tokens) up to the one with the EOS, or to 24 tokens."""
     steps, prefix = [], tuple(ids)
     while EOS not in prefix and len(prefix) < len(ids) + 24:
@@ -930,12 +932,12 @@ for text in ("i don't", "one of the", "it's not a"):
     show_steps(ids_of(text), steps, tokenizer.decode, gamma=4, eos=EOS)
 
 # %% [markdown]
-# No token of these texts gives away where it came from: all have the law of the Llama at temperature
-# 1.
+# No token of these texts gives away where it came from: all have the law of the Llama at
+# temperature 1.
 #
-# How good is the formula here? The acceptance rate now changes from place to place: nearly 1 inside a
-# fixed phrase, low where the Llama remembers something that the table has forgotten. Along texts of
-# the Llama's own it can be computed exactly at each position, $\alpha_t = \sum_a \min(p_t(a),
+# How good is the formula here? The acceptance rate now changes from place to place: nearly 1 inside
+# a fixed phrase, low where the Llama remembers something that the table has forgotten. Along texts
+# of the Llama's own it can be computed exactly at each position, $\alpha_t = \sum_a \min(p_t(a),
 # q_t(a))$. We do so for the table, and for two drafts made of the Llama's own first layers, one and
 # three of its four (a trick called *early exit*).
 #
@@ -946,8 +948,8 @@ for text in ("i don't", "one of the", "it's not a"):
 
 # %% tags=["show"]
 predict(
-    "Which draft makes the Llama fastest? By layers, the table costs c = 0, one layer c = 0.25, "
-    "three layers c = 0.75.",
+    "Which draft makes the Llama fastest? By layers, the table costs c = 0, one layer "
+    "c = 0.25, three layers c = 0.75.",
     ["the table", "one layer", "three layers"],
     answer=0,
     why="Three layers agree with four most often, but cost nearly as much. A draft is "
@@ -960,7 +962,7 @@ from sft2rl.sampling import draw_luck, sample
 
 
 def first_layers(count: int) -> torch.nn.Module:
-    """The Llama without its last layers: norm and output directly after layer `count`."""
+    """The Llama's first layers, with its final norm and output directly behind."""
     short = copy_of(llama).requires_grad_(False)
     short.model.layers = short.model.layers[:count]
     return short
@@ -994,9 +996,9 @@ for name, (cost, _) in drafts.items():
 # A number below 1 means: slower than no draft at all.
 #
 # Finally, your `speculative_step` at work, counted. **Figure, in words:** left, a histogram of
-# $\alpha_t$ for the table and the one-layer draft: the table's is wide, from 0 to 0.9, the layer's has
-# one hump around 0.65. Right, tokens per step against $\gamma$: points measured on
-# twenty reviews, with two standard errors, and the formula at the mean $\bar\alpha$ as lines, which rise
+# $\alpha_t$ for the table and the one-layer draft: the table's is wide, from 0 to 0.9, the layer's
+# has one hump around 0.65. Right, tokens per step against $\gamma$: points measured on twenty
+# reviews, with two standard errors, and the formula at the mean $\bar\alpha$ as lines, which rise
 # and level off.
 
 # %% tags=["train"]
@@ -1023,7 +1025,8 @@ line = torch.linspace(1, 8, 50)
 for name, draft in (("table", bigram_draft), ("1 layer", layer_draft)):
     axes[0].hist(alphas[name], bins=20, range=(0, 1), alpha=0.6, label=name)
     alpha = float(alphas[name].mean())
-    axes[1].plot(line, (1 - alpha ** (line + 1)) / (1 - alpha), label=f"{name}: formula")
+    formula = (1 - alpha ** (line + 1)) / (1 - alpha)
+    axes[1].plot(line, formula, label=f"{name}: formula")
     means, errors = zip(*(measured(draft, gamma) for gamma in GAMMAS), strict=True)
     axes[1].errorbar(
         GAMMAS, means, 2 * torch.tensor(errors), fmt="o",
@@ -1036,36 +1039,37 @@ for ax in axes:
 plt.show()
 
 # %% [markdown]
-# The points lie near the lines, some a little below. The formula is a good guide and not a law: it wants
-# every draft to be accepted with the same probability, independently of the others. Here the places
-# differ, easy and hard ones come in runs, and a step begins behind the place where the last one was
-# stopped, not just anywhere.
+# The points lie near the lines, some a little below. The formula is a good guide and not a law: it
+# wants every draft to be accepted with the same probability, independently of the others. Here the
+# places differ, easy and hard ones come in runs, and a step begins behind the place where the last
+# one was stopped, not just anywhere.
 #
 # ### Question: which policy did you sample from? (4 points, 15 minutes)
 #
 # The slides end this section with a reading list (nucleus sampling, speculative decoding (SD),
-# Medusa, vLLM) and the remark: *"In all these methods except SD, we sample from different policy than
-# the current policy."* In at most 250 words:
+# Medusa, vLLM) and the remark: *"In all these methods except SD, we sample from different policy
+# than the current policy."* In at most 250 words:
 #
 # 1. Check the remark against the list, and against greedy decoding and temperature: which of them
-#    sample exactly from $\pi$, and which from something else? Two facts you need: vLLM stores the keys
-#    and values of the context in pages. Medusa drafts with extra heads on the target, and its paper
-#    offers two ways to accept a draft: the two rules of section 6, or *typical acceptance*, which keeps
-#    a token whenever the target gives it more than some threshold.
+#    sample exactly from $\pi$, and which from something else? Two facts you need: vLLM stores the
+#    keys and values of the context in pages. Medusa drafts with extra heads on the target, and its
+#    paper offers two ways to accept a draft: the two rules of section 6, or *typical acceptance*,
+#    which keeps a token whenever the target gives it more than some threshold.
 # 2. A colleague finds it wasteful to throw drafts away: "If $x_1$ is rejected and replaced, I keep
-#    $x_2$ whenever it would pass its own test, $u < p_2(x_2)/q_2(x_2)$, with the $p_2$ and $q_2$ that
-#    are already there." Why is the law of the output no longer that of the target?
+#    $x_2$ whenever it would pass its own test, $u < p_2(x_2)/q_2(x_2)$, with the $p_2$ and $q_2$
+#    that are already there." Why is the law of the output no longer that of the target?
 # 3. Another colleague collects completions with $\tau = 0.7$ and top-p $= 0.9$, computes their
-#    log-probabilities under $\pi$, and treats them as samples from $\pi$ in a policy gradient. What is
-#    wrong? Which of the two settings could be repaired by weighting each sample, and which could not?
+#    log-probabilities under $\pi$, and treats them as samples from $\pi$ in a policy gradient. What
+#    is wrong? Which of the two settings could be repaired by weighting each sample, and which could
+#    not?
 
 # %% [markdown] nbgrader={"schema_version": 3, "solution": true, "grade": true, "locked": false, "task": false, "grade_id": "written_policies", "points": 4}
-# **Model answer.** (1) The remark is wrong about two entries. vLLM manages memory; the distribution it
-# samples from is that of the model (up to rounding) for whatever temperature and top-p one sets. Medusa
-# with the two rules has exactly the law of the target, as SD has; with typical acceptance it has
-# another law, since a token above the threshold is kept however much the draft over-produces it.
-# Greedy decoding, temperature $\ne 1$ and top-p below 1 do sample from another policy; for them, the
-# remark is right.
+# **Model answer.** (1) The remark is wrong about two entries. vLLM manages memory; the distribution
+# it samples from is that of the model (up to rounding) for whatever temperature and top-p one sets.
+# Medusa with the two rules has exactly the law of the target, as SD has; with typical acceptance it
+# has another law, since a token above the threshold is kept however much the draft over-produces
+# it. Greedy decoding, temperature $\ne 1$ and top-p below 1 do sample from another policy; for
+# them, the remark is right.
 #
 # (2) $p_2$ and $q_2$ that "are already there" belong to the prefix that ends in the rejected $x_1$.
 # After the replacement $x_1'$ the second token must have the law $p(\cdot \mid x_1')$; $x_2$ was
@@ -1074,30 +1078,30 @@ plt.show()
 # likely and `a` is replaced by `b`.)
 #
 # (3) The gradient estimate is a mean over another distribution: likely tokens are over-represented,
-# so it is biased. The completions were drawn from $\mu$ = tempered and cut, and $\ln \pi$ says nothing
-# about how often they are drawn. Temperature alone leaves every token possible, and weights
+# so it is biased. The completions were drawn from $\mu$ = tempered and cut, and $\ln \pi$ says
+# nothing about how often they are drawn. Temperature alone leaves every token possible, and weights
 # $w = \pi(y)/\mu(y)$ make the mean right again (with a large variance for long $y$). Top-p gives
-# probability 0 to tokens that $\pi$ can produce; what is never drawn cannot be weighted, and the part of
-# the expectation outside the nucleus is lost.
+# probability 0 to tokens that $\pi$ can produce; what is never drawn cannot be weighted, and the
+# part of the expectation outside the nucleus is lost.
 #
 # **Rubric.** 1 point: vLLM is exact, and greedy, temperature and top-p are not (all four). 1 point:
-# Medusa is exact with the two rules only, with a reason why a threshold is not. 1 point: the test uses
-# distributions of the wrong prefix, so the second token does not have the law given the replacement.
-# 1 point: samples come from another law, so the mean is biased; weights $\pi/\mu$ repair temperature,
-# not top-p, because of the missing support (half a point without the support).
+# Medusa is exact with the two rules only, with a reason why a threshold is not. 1 point: the test
+# uses distributions of the wrong prefix, so the second token does not have the law given the
+# replacement. 1 point: samples come from another law, so the mean is biased; weights $\pi/\mu$
+# repair temperature, not top-p, because of the missing support (half a point without the support).
 
 # %% [markdown]
 # ## 7. Where the slides need care
 #
 # - **"All methods except SD sample from a different policy"**: the subject of your written answer.
-# - **Speculative sampling** is only cited on the slides. The rules, the bonus token and the formulas
-#   above are those of Leviathan et al. (2023).
-# - **Top-p at the edge.** The slide keeps the smallest $K$ with a running sum of *at least* $p$. Code
-#   compares rounded sums: for $(.5, .3, .2)$ and $p = .8$ the slide keeps two tokens, and
-#   `transformers` (which sums the tail from below) keeps three in float64 and two in float32. Nobody
-#   is wrong; never rely on the edge. The slide also assumes that the sort has no ties.
-# - **Temperature** acts on $\pi^{1/\tau}$, or on logits *divided* by $\tau$. It is not a power of the
-#   logits. $\tau = 0$ is not covered by the formula.
+# - **Speculative sampling** is only cited on the slides. The rules, the bonus token and the
+#   formulas above are those of Leviathan et al. (2023).
+# - **Top-p at the edge.** The slide keeps the smallest $K$ with a running sum of *at least* $p$.
+#   Code compares rounded sums: for $(.5, .3, .2)$ and $p = .8$ the slide keeps two tokens, and
+#   `transformers` (which sums the tail from below) keeps three in float64 and two in float32.
+#   Nobody is wrong; never rely on the edge. The slide also assumes that the sort has no ties.
+# - **Temperature** acts on $\pi^{1/\tau}$, or on logits *divided* by $\tau$. It is not a power of
+#   the logits. $\tau = 0$ is not covered by the formula.
 # - **Greedy decoding** is the best next token, not the best text; and where two logits tie, the
 #   $\arg\max$ is not unique (`torch.argmax` promises none of them in particular).
 # - **Order.** The slides show the settings one by one. Together, temperature comes first.
@@ -1118,15 +1122,15 @@ plt.show()
 # **Further reading**
 #
 # - A. Holtzman, J. Buys, L. Du, M. Forbes, Y. Choi, *The Curious Case of Neural Text Degeneration*,
-#   ICLR 2020, arXiv 1904.09751: repetition, the unlikeliness of human text, nucleus sampling (section
-#   3.1).
+#   ICLR 2020, arXiv 1904.09751: repetition, the unlikeliness of human text, nucleus sampling
+#   (section 3.1).
 # - Y. Leviathan, M. Kalman, Y. Matias, *Fast Inference from Transformers via Speculative Decoding*,
 #   ICML 2023, arXiv 2211.17192: algorithm 1, the expected number of tokens, theorem 3.8 on speed.
 # - C. Chen et al., *Accelerating Large Language Model Decoding with Speculative Sampling*, 2023,
 #   arXiv 2302.01318: the same rules, found independently.
-# - T. Cai et al., *Medusa: Simple LLM Inference Acceleration Framework with Multiple Decoding Heads*,
-#   2024, arXiv 2401.10774: the draft as extra heads; rejection or typical acceptance.
-# - J. Zhang et al., *Draft & Verify: Lossless Large Language Model Acceleration via Self-Speculative
-#   Decoding*, ACL 2024, arXiv 2309.08168: a draft made of the target's own layers.
+# - T. Cai et al., *Medusa: Simple LLM Inference Acceleration Framework with Multiple Decoding
+#   Heads*, 2024, arXiv 2401.10774: the draft as extra heads; rejection or typical acceptance.
+# - J. Zhang et al., *Draft & Verify: Lossless Large Language Model Acceleration via
+#   Self-Speculative Decoding*, ACL 2024, arXiv 2309.08168: a draft made of the target's own layers.
 #
 # **Next:** 05 · KV cache: why one pass for many tokens is so much cheaper than many passes.
