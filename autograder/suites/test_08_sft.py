@@ -738,15 +738,18 @@ def test_the_teachers_tokens_after_the_models_own_prefixes(student: Student, dra
     got = student.onpolicy_sft_loss(
         crossing(table, 5), torch.tensor(xs), padded(answers), draw.generator()
     )
+    text = (
+        "Mean over the rows of the sum over t of -ln pi(y*_t | x, y~_<t): the teacher's tokens "
+        "after the drawn prefixes."
+    )
+    loss = float(expect(got).tensor((), DOUBLE, f"Return a 0-d tensor. {text}"))
+    expect(loss).true(abs(loss) > 1, "You scored the drawn tokens: the targets are the teacher's.")
     expect(got).close(
         want,
-        "Mean over the rows of the sum over t of -ln pi(y*_t | x, y~_<t): the teacher's tokens "
-        "after the drawn prefixes.",
+        text,
         mistakes={
             "You conditioned on the teacher's prefix: that is SFT.":
                 reductions([score(table, x, y, y) for x, _, y in rows])[0],
-            "You scored the drawn tokens: the targets are the teacher's.":
-                reductions([score(table, x, y_own, y_own[: len(y)]) for x, y_own, y in rows])[0],
             "You averaged over the tokens: sum them, then average over the rows.": token_mean,
             "You averaged the means of the rows: sum over the tokens.": mean_of_means,
             "You did not divide by the number of rows.": 3 * want,
@@ -759,16 +762,18 @@ def test_the_teachers_tokens_after_the_models_own_prefixes(student: Student, dra
 @exercise("onpolicy_sft_loss", weight=2)
 def test_the_mean_of_many_rows_is_the_expectation(student: Student, draw: Draw):
     """Many equal rows under a lopsided law, against the sum over all prefixes."""
-    V, T, x, count = 3, 3, (draw.integer(0, 3),), 6000
+    V, T, x, count = 3, 3, (draw.integer(0, 3),), 30_000
+    often, target, seldom = draw.sample(range(V), V)
+    y = (target,) * T
+    law = {often: 0.6, target: 0.3, seldom: 0.1}
+    cost = {often: 0.7, target: 1.5, seldom: 8.0}  # of the teacher's token after each of them
     table = torch.zeros(TabularLM(V, 3).table.shape, dtype=DOUBLE)
-    law = torch.tensor(draw.shuffled([0.55, 0.3, 0.15]), dtype=DOUBLE).log()
-    costs = draw.shuffled([0.5, 2.0, 5.0])
-    y = tuple(draw.integers(0, V, T).tolist())
-    for n in range(T):  # the last drawn token decides what the teacher's next one costs
+    for n in range(T):
         for drawn in itertools.product(range(V), repeat=n):
-            row = table[row_of((*x, *drawn), V)]
-            row += law
-            row[y[n]] += costs[drawn[-1]] - 2.0 if n else 0.0
+            share = math.exp(-cost[drawn[-1]]) if n else law[target]
+            row = [law[v] / (1 - law[target]) * (1 - share) for v in range(V)]
+            row[target] = share
+            table[row_of((*x, *drawn), V)] = torch.tensor(row, dtype=DOUBLE).log()
     mean, square = exact_moments(table, x, y)
     deviation = math.sqrt((square - mean**2) / count)
     batch = (torch.tensor([x]).repeat(count, 1), torch.tensor([y]).repeat(count, 1))
@@ -903,7 +908,8 @@ def enumerated(table: torch.Tensor, x, y) -> tuple[float, torch.Tensor]:
 def test_every_prefix_adds_its_share(student: Student, draw: Draw):
     """Three tokens, three letters, a prompt of one token; two pairs."""
     V = 3
-    table = 1.5 * draw.normal(*TabularLM(V, 3).table.shape)
+    table = draw.normal(*TabularLM(V, 3).table.shape)
+    table[:, draw.integer(0, V)] -= 4  # prefixes of low probability count, too
     data = [((draw.integer(0, V),), tuple(draw.integers(0, V, 3).tolist())) for _ in range(2)]
     value = sum(enumerated(table, x, y)[0] for x, y in data) / 2
 

@@ -1,6 +1,6 @@
 """Draws T tokens and reads them all.
 
-message: run
+message: raised ValueError
 """
 
 

@@ -1,6 +1,6 @@
 """Uses a method of lists.
 
-message: run
+message: raised AttributeError
 """
 
 

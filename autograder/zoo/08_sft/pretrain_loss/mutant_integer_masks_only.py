@@ -1,6 +1,6 @@
 """Compares the mask with True by `is`-like integer arithmetic: wrong for bool.
 
-message: run
+message: raised
 """
 
 
