@@ -475,7 +475,8 @@ def mle_optimum(
 
     Args:
         data: completions of one prompt, tuples of ids in 0..V-1, each of at least one
-            token, the EOS included where it was emitted; repeats count; not changed.
+            token, the EOS included where it was emitted; no id is special; repeats
+            count; not changed.
         V: vocabulary size.
 
     Returns:
