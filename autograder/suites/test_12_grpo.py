@@ -92,6 +92,10 @@ def test_inside_compares_the_mean_with_delta(student: Student, draw: Draw):
             "inside is the Python bool kl <= delta, with the mean over the prompts: one prompt may "
             "be outside.",
         )
+    value = expect(divergence(student, old, new)[0]).tensor((), DOUBLE, "kl is a 0-d tensor.")
+    expect(divergence(student, old, new, float(value))[1]).equals(
+        True, "The constraint is kl <= delta: on the border it holds."
+    )
     expect(divergence(student, old, old.clone(), 1e-6)[1]).equals(
         True, "A policy that has not moved is inside every trust region."
     )
@@ -254,6 +258,22 @@ def test_the_mean_is_over_the_entries_that_count(student: Student, draw: Draw):
 
 
 @exercise("ppo_clip_loss")
+def test_masks_of_every_shape(student: Student, draw: Draw):
+    """A mask over completions [B], one over [2, 2, 2], one row, float32 beside a float64 mask."""
+    r, A, logps, old_logps = all_cells(draw)
+    mask = torch.tensor(draw.shuffled([1, 1, 1, 1, 1, 0, 0, 0]))
+    want = -(cells(r, A, 0.2)[0] * mask).sum() / mask.sum()
+    message = "The mask has the shape of logps, whatever that is: the mean is over what counts."
+    for shape in ((8,), (2, 2, 2), (1, 8), (8, 1)):
+        views = [each.view(shape) for each in (logps, old_logps, A)]
+        expect(student.ppo_clip_loss(*views, 0.2, mask.view(shape))).close(want, message)
+    single = [each.float() for each in (logps, old_logps, A)]
+    expect(student.ppo_clip_loss(*single, 0.2, mask.double())).close(
+        want.float(), "The loss has the dtype of logps, whatever the dtype of the mask.", rtol=1e-5
+    )
+
+
+@exercise("ppo_clip_loss")
 def test_padding_may_hold_any_numbers(student: Student, draw: Draw):
     """Log-probabilities at padded places whose ratio overflows, or underflows to 0."""
     r, A, logps, old_logps, mask = masked_batch(draw)
@@ -308,6 +328,20 @@ def test_the_clip_range_is_an_argument(student: Student, draw: Draw):
         )
         expect(got.value).close(-value.mean(), message)
         expect(got.grads[0]).close(-slope / 7, message)
+
+
+@exercise("ppo_clip_loss")
+def test_ratios_far_out_are_not_capped(student: Student, draw: Draw):
+    """One entry whose ratio is huge, then one whose ratio is tiny, where no clip applies."""
+    A = float(draw.uniform(0.7, 1.5))
+    for log_ratio, advantage in ((26.0, -A), (-12.0, A)):
+        gap = vector(log_ratio + float(draw.uniform(0, 1)))
+        got = student.grad(
+            "ppo_clip_loss", gap - 40, vector(-40.0), vector(advantage), 0.2, wrt=(0,)
+        )
+        message = "The only bound on the ratio is the clip; where it does not apply, there is none."
+        expect(got.value).close(-(gap.exp() * advantage)[0], message)
+        expect(got.grads[0]).close(-gap.exp() * advantage, message)
 
 
 # group_advantages
@@ -402,7 +436,8 @@ def test_equal_rewards_give_exactly_zero(student: Student, draw: Draw):
     ties = draw.sample([0.1, 0.7, 1.0, 0.0, -0.3, 1e6 + 0.1], 3)
     for row, value in zip((1, 3, 4), ties, strict=True):
         R[row] = value
-    R[5] = torch.tensor([0.1, 0.1, 0.1], dtype=DOUBLE)
+    R[5] = 0.1
+    R[0, 1], R[2, 2] = R[0, 0], R[2, 1]  # two of three are equal: no tie
     for scale, ddof, eps in (("std", 1, 1e-4), ("std", 0, 0.0), ("std", 1, 0.0), ("none", 1, 1e-4)):
         got = expect(student.group_advantages(R, scale, ddof, eps)).tensor(
             (6, 3), DOUBLE, "Return [B, G] in the dtype of the rewards."
@@ -433,10 +468,12 @@ def test_small_differences_are_not_ties(student: Student, draw: Draw):
 def test_level_and_scale_of_the_rewards_do_not_matter(student: Student, draw: Draw):
     """A shift and a positive factor; two completions; one prompt; float32."""
     R = rewards_of(draw, 2, 6)
-    factor, shift = float(draw.uniform(3, 8)), float(draw.uniform(50, 90))
+    factor, shift = float(draw.uniform(3, 8)), float(draw.uniform(4e5, 6e5))
     want = standardised(R, 1, 0.0)
     expect(student.group_advantages(factor * R + shift, "std", 1, 0.0)).close(
-        want, "With eps = 0, level and scale of the rewards of a group do not matter."
+        want,
+        "With eps = 0, level and scale of the rewards of a group do not matter; subtract the mean "
+        "before you square.",
     )
     two = vector(float(draw.uniform(2, 3)), float(draw.uniform(0, 1)))[None]
     expect(student.group_advantages(two, "std", 0, 0.0)).close(
@@ -641,14 +678,14 @@ def test_both_parts_together(student: Student, draw: Draw):
     value, slope = token_terms(logps, old_logps, ref_logps, A, eps, beta)
     arguments = (logps, old_logps, ref_logps, A, mask, eps, beta)
     for norm in NORMS:
-        weights = token_weights(mask, norm, 5)
-        got = student.grad("grpo_loss", *arguments, norm, 5, wrt=(0,))
+        weights = token_weights(mask, norm, 3)
+        got = student.grad("grpo_loss", *arguments, norm, 3, wrt=(0,))
         message = "The loss of a token is minus the clipped objective plus beta times k3."
         scale = float((value.abs() * weights).sum())
         expect(got.value).close((value * weights).sum(), message, scale=scale)
         expect(got.grads[0]).close(slope * weights, message)
     expect(student.grpo_loss(*arguments)).close(
-        (value * token_weights(mask, "grpo", 5)).sum(), 'The default norm is "grpo".', scale=scale
+        (value * token_weights(mask, "grpo", 3)).sum(), 'The default norm is "grpo".', scale=scale
     )
 
 
@@ -708,6 +745,24 @@ def test_padding_may_hold_any_numbers_here_too(student: Student, draw: Draw):
             (value * weights).sum(), message, scale=float((value.abs() * weights).sum())
         )
         expect(got.grads[0]).close(slope * weights, message)
+
+
+@exercise("grpo_loss")
+def test_nothing_but_the_clip_bounds_a_token(student: Student, draw: Draw):
+    """A ratio, then a penalty, that is huge where no clip applies."""
+    far = vector(float(draw.uniform(23, 26)))[None]
+    zero, ones = torch.zeros(1, 1, dtype=DOUBLE), torch.ones(1, 1)
+    A = vector(-float(draw.uniform(0.5, 2)))
+    message = "The only bound is the clip of the ratio: cap neither log-ratios nor the penalty."
+    for logps, ref_logps, advantage, value, slope in (
+        (far, far, A, -far.exp() * A, -far.exp() * A),
+        (zero, far, zero[0], far.exp() - far - 1, 1 - far.exp()),
+        (zero, -far, zero[0], (-far).exp() + far - 1, 1 - (-far).exp()),
+    ):
+        arguments = (logps, zero, ref_logps, advantage, ones, 0.2, 1.0)
+        got = student.grad("grpo_loss", *arguments, draw.choice(NORMS), 1, wrt=(0,))
+        expect(got.value).close(value[0, 0], message)
+        expect(got.grads[0]).close(slope, message)
 
 
 @exercise("grpo_loss")
