@@ -158,8 +158,8 @@ predict(
 #
 # Return the left side of the constraint, and whether it holds. Each row of the logits is one
 # prompt with all its possible completions. Work with `log_softmax`, so that probabilities that
-# underflow do no harm. The divergence stays differentiable in the new logits: a trust-region
-# method also follows its gradient.
+# underflow do no harm, and without a library's divergence. The result stays differentiable in the
+# new logits: a trust-region method also follows its gradient.
 
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "kl_constrained_check"}
@@ -707,9 +707,9 @@ for G in (2, 3, 4):
 #
 # GRPO climbs $\sum_x 2\arcsin\sqrt{P(x)}$ rather than $\sum_x P(x)$ (Davis and Recht, 2025). A
 # very hard prompt and a very easy one get more weight than the mean of rewards gives them. *(Figure:
-# left, $w_G$ against $P$: a horizontal line at 1 for $G=2$, ever deeper bowls for 4 and 8 that
-# follow the U of the limit in the middle and bend down at the ends. Right, $P$ and
-# $2\arcsin\sqrt P$, scaled to 0..1: an S that is steep at both ends.)*
+# left, $w_G$ against $P$: a horizontal line at 1 for $G=2$, bowls for 4 and 8, all below the U of
+# the limit, which alone is infinite at both ends. Right, $P$ and $2\arcsin\sqrt P$, scaled to
+# 0..1: an S that is steep at both ends.)*
 
 # %% tags=["show"]
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
@@ -732,7 +732,8 @@ axes[1].legend()
 plt.show()
 
 # %% [markdown]
-# A surprise in the flat line: with two completions and rewards 0 or 1, GRPO *is* RLOO, exactly.
+# A surprise in the flat line: with two completions, rewards 0 or 1, `ddof=0` and `eps=0`, GRPO *is*
+# RLOO: both say $\pm1$ when exactly one is right, and nothing otherwise.
 #
 # ### Does it "not converge"?
 #
@@ -751,8 +752,7 @@ R_beta = (R - beta * (best - ref.log()))[None]
 print("R_beta at pi*                  ", R_beta.numpy())
 print("largest difference             ", float(R_beta.max() - R_beta.min()))
 print("advantages, eps = 1e-4         ", group_advantages(R_beta, ddof=0).numpy())
-noise = torch.tensor([[1.0, -1.0, 1.0, -1.0]], dtype=torch.float64) * 1e-16
-nearly = 1.0 + 4 * noise
+nearly = 1.0 + 4e-16 * torch.tensor([[1, -1, 1, -1]], dtype=torch.float64)
 print("rewards that differ by rounding", (nearly - 1).numpy())
 print("  with eps = 0                 ", group_advantages(nearly, ddof=0, eps=0.0).numpy())
 print("  with eps = 1e-4              ", group_advantages(nearly, ddof=0).numpy())
@@ -885,10 +885,10 @@ for (recipe, seed), seen in runs.items():
 # - All recipes beat the writer that the model had copied. The verifier's one bit was enough.
 # - Dr. GRPO and RLOO are the same run at first, for the reason in the prediction. Later they are
 #   two runs with different luck.
-# - Between GRPO and the others there is a difference in the law of the update (section 5), but on
-#   this task it is not larger than the difference between two seeds. Whoever shows you one curve of
-#   each has shown you nothing. To see a difference you need many seeds, and to understand it you
-#   need an enumeration.
+# - The ends of Dr. GRPO and RLOO differ by luck alone. The difference between GRPO and Dr. GRPO,
+#   whose updates do follow different laws (section 5), is of the same size: two seeds cannot tell
+#   them apart. Whoever shows you one curve of each has shown you nothing. To see a difference you
+#   need many seeds, and to understand it you need an enumeration.
 # - More and more groups tie, because most prompts are solved. The compute that goes into them is
 #   wasted; DAPO (Yu et al., 2025) draws new prompts until the batch is full of untied groups.
 
