@@ -139,7 +139,7 @@ def muon_step(fn: Callable) -> None:
                 fail(
                     f"Step {step} of a matrix {shape}: torch's step has the length "
                     f"{float(want.norm()):.3f}, yours {float(moved.norm()):.3f}, and they differ "
-                    f"by {error:.0%}. Look at the scale .2 sqrt(max(A, B)), at the Nesterov term and "
+                    f"by {error:.0%}. Look at the scale .2 sqrt(max(A, B)), at Nesterov and "
                     "at the decay."
                 )
             mine = theirs.detach().clone()
