@@ -114,8 +114,10 @@ def test_the_first_step_starts_from_rest(student: Student, draw: Draw):
         )
         expect(got).close(p - lr * g, message)
         expect(keys(state, {"v"})["v"]).close(g, "v is kept, also when momentum is 0.")
-    got, _ = step(student, "sgd_step", p, g, {"v": draw.normal(5)}, lr)
-    expect(got).close(p - lr * g, "The default momentum is 0: an old v then plays no role.")
+    got, state = step(student, "sgd_step", p, g, {"v": draw.normal(5)}, lr)
+    message = "The default momentum is 0: an old v then plays no role, and the new one is g."
+    expect(got).close(p - lr * g, message)
+    expect(keys(state, {"v"})["v"]).close(g, message)
 
 
 @exercise("sgd_step", weight=2)
@@ -253,13 +255,15 @@ def late_steps(student: Student, draw: Draw, name: str, rule):
     """A state from far on in the training, where one hat is still needed."""
     for t in (40, 700, 100_000):
         p, g, state = adam_case(draw, t)
+        g = g * draw.choice([-1, 1]) * (60.0 if t > 500 else 1.0)  # a step larger than lr
         m, v, after = adam_state(g, state, (0.9, 0.999))
         m_hat, v_hat = m / (1 - 0.9**after), v / (1 - 0.999**after)
         got, _ = step(student, name, p, g, state, 0.1)
         expect(got - p).close(
             -0.1 * rule(m_hat, v_hat, 1e-8),
             "The bias correction is used in every step, with the t of that step; beta2^t is small "
-            "only after thousands of steps. The defaults are betas (.9, .999) and eps 1e-8.",
+            "only after thousands of steps. Steps are not clipped. The defaults are betas (.9, .999) "
+            "and eps 1e-8.",
             rtol=1e-7,
         )
 
@@ -288,7 +292,11 @@ def shapes_of_adam(student: Student, draw: Draw, name: str, rule):
         got, state = step(student, name, torch.zeros_like(p), g, {}, 0.5)
         keys(state, {"m", "v", "t"})
         for key, want in (("m", 0.1 * g), ("v", 0.001 * g * g)):
-            expect(state[key]).close(want, "Gradients are not clipped, and shape and dtype stay.")
+            expect(state[key]).close(
+                want,
+                "After a first step with the default betas m = .1 g and v = .001 g^2: gradients "
+                "are not clipped, and shape and dtype stay.",
+            )
         expect(got).close(
             -0.5 * rule(g, g * g, 1e-8),
             "The first step is lr times g / (|g| + eps), or its variant: shape and dtype stay, and "
@@ -566,8 +574,8 @@ def muon_gradient(draw: Draw, rows: int, cols: int) -> torch.Tensor:
 def test_scale_and_decay_of_the_first_step(student: Student, draw: Draw):
     """The first step of a tall, a wide and a square weight, with a visible decay."""
     for rows, cols in ((9, 4), (3, 8), (5, 5)):
-        W, g = draw.normal(rows, cols), muon_gradient(draw, rows, cols)
-        lr, wd = float(draw.uniform(0.2, 0.4)), float(draw.uniform(0.3, 0.6))
+        W, g = draw.normal(rows, cols) / 4, muon_gradient(draw, rows, cols)
+        lr, wd = float(draw.uniform(0.5, 0.8)), float(draw.uniform(0.6, 0.9))
         target, scale = orthogonalised(g), 0.2 * max(rows, cols) ** 0.5
         got, buf = step(student, "muon_step", W, g, None, lr, 0.9, wd)
         expect(buf).tensor((rows, cols), DOUBLE, "The buffer has shape and dtype of p.")
@@ -589,6 +597,8 @@ def test_scale_and_decay_of_the_first_step(student: Student, draw: Draw):
                 "You left the weight decay out.": -lr * scale * target,
                 "You added the decay to the gradient: it is decoupled.":
                     -lr * scale * orthogonalised(g + wd * W),
+                "You let the step decay as well: the decay is that of the old weight.":
+                    decay - (1 - lr * wd) * lr * scale * target,
                 "Your decay lacks the learning rate.": -wd * W - lr * scale * target,
                 "Your decay grows the weight.": -decay - lr * scale * target,
                 "You went uphill.": decay + lr * scale * target,

@@ -405,7 +405,7 @@ plt.show()
 # %% [markdown]
 # ### Exercise: `newton_schulz5` (3 points, 20 minutes, **)
 #
-# Orthogonalise with this iteration. Three things to mind:
+# Orthogonalise with this iteration, without an SVD. Three things to mind:
 #
 # - Divide by the Frobenius norm, and keep a matrix of zeros finite (its result is 0): clamp the norm
 #   from below at 1e-7.

@@ -1,6 +1,6 @@
 """The default beta2 is .99.
 
-message: defaults are betas
+message: default
 """
 
 
