@@ -528,10 +528,11 @@ def multi_turn_dpo_loss(fn):
     passed("multi_turn_dpo_loss")
 
 
-# Regrets after 0, 2, 4 and 6 steps on the walks of seed 1.
+# Regrets after 2, 4 and 6 steps on the walks of seed 1. Not more than two steps of the one-step form:
+# at the start most of its gradients are exactly 0, and Adam amplifies their rounding errors.
 _CURVES = {
     ("shiq", "final"): (4.7738443664, 4.7622125601, 4.539084583),
-    ("shiq_one_step", "fine"): (4.4454800464, 4.310690404, 4.1757750504),
+    ("shiq_one_step", "fine"): (4.4454800464,),
     ("copg", "fine"): (4.4048779466, 4.1789005456, 3.9807518118),
     ("dpo", "final"): (5.0795700606, 5.4858800295, 5.8498400782),
 }
@@ -541,7 +542,8 @@ _START = {"final": 4.7220713552, "fine": 4.4827524847}
 def train_grid(fn):
     """Six steps of each method on small minibatches, and one that is unknown."""
     for (method, kind), after in _CURVES.items():
-        got = fn(method, kind, 1, steps=6, lr=0.3, batch_size=7, beta=0.5, eval_every=2)
+        steps = 2 * len(after)
+        got = fn(method, kind, 1, steps=steps, lr=0.3, batch_size=7, beta=0.5, eval_every=2)
         if not isinstance(got, tuple) or len(got) != 2:
             fail("train_grid returns two things: (regrets, logits).")
         regrets, logits = got
@@ -555,7 +557,7 @@ def train_grid(fn):
         close(
             regrets,
             _t(_START[kind], *after),
-            f"{method}, {kind}: regrets after 0, 2, 4 and 6 steps (beta = 0.5, minibatches of 7)",
+            f"{method}, {kind}: regrets after 0, 2, ... steps (beta = 0.5, minibatches of 7)",
             rtol=1e-6,
         )
         equal(logits.shape[1], 4, "one column of logits per action")
