@@ -895,6 +895,7 @@ def test_deep_mdps_are_evaluated_to_the_end(student: Student, draw: Draw):
 # --- the grid, once more -------------------------------------------------------------------------
 
 
+@cache
 def solve_grid(kind, beta, horizon=12, slip=""):
     """{(t, row, col, flag): (v, q of the four moves)} by recursion; rows and columns from 1."""
     goal, prize = ((5, 5), 7.0) if kind == "final" else ((3, 5), 4.0)
@@ -1279,8 +1280,7 @@ def torch_residuals(batch, beta, gamma, detach="", steps="many"):
         return (gain + gamma * cut("next", after) - cut("v", w)) * mask
     power = torch.arange(width)[None, :] - torch.arange(width)[:, None]
     matrix = torch.where(power >= 0, gamma ** power.clamp(min=0).double(), 0.0)
-    returns = cut("return", gain @ matrix.T)
-    return (returns - cut("v", w)) * mask
+    return (gain @ matrix.T - cut("v", w)) * mask
 
 
 def gradients_of(make, batch, cotangent=None):
@@ -1294,7 +1294,6 @@ def gradients_of(make, batch, cotangent=None):
 CUTS = {
     "v": "The value of s_t is detached: nothing is.",
     "h": "The log-ratio is detached: nothing is.",
-    "return": "The return is detached: nothing is.",
     "next": "The value of the next state is detached (a target network): nothing is.",
 }
 
@@ -1390,7 +1389,7 @@ def test_nothing_is_detached_in_the_loss(student: Student, draw: Draw):
     got = student.grad("shiq_loss", *batch.values(), 0.6, 0.8, wrt=(0,))
     expect(got.grads[0]).close(
         gradients_of(loss(), batch), "The gradient flows through all of delta. " + LOSS,
-        mistakes={CUTS[name]: gradients_of(loss(name), batch) for name in ("v", "h", "return")},
+        mistakes={CUTS[name]: gradients_of(loss(name), batch) for name in ("v", "h")},
     )  # fmt: skip
 
 
@@ -1687,6 +1686,7 @@ def grid_values(kind, log_pi, beta):
     return v[0]
 
 
+@cache
 def train_oracle(method, kind, seed, steps, lr=0.1, batch_size=64, beta=1.0, eval_every=50,
                  slip=""):  # fmt: skip
     """(regrets, logits) in numpy with gradients by hand; `slip` names a typical mistake."""

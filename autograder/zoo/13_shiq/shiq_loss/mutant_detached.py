@@ -1,6 +1,6 @@
 """Detached.
 
-message: no gradient
+message: A tensor was expected
 """
 def shiq_loss(
     logits: torch.Tensor,

@@ -1,6 +1,6 @@
 """The return is a Monte-Carlo target.
 
-message: return is detached
+message: log-ratio is detached
 """
 def shiq_loss(
     logits: torch.Tensor,

@@ -1,6 +1,6 @@
 """Detached.
 
-message: no gradient
+message: A tensor was expected
 """
 def shiq_residuals(
     logits: torch.Tensor,
