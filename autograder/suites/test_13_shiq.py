@@ -1884,21 +1884,21 @@ def test_shiq_with_the_defaults_nearly_reaches_the_optimum(student: Student, dra
 
 @exercise("train_grid")
 def test_the_other_methods_end_where_they_must(student: Student, draw: Draw):
-    """150 steps of DPO and CoPG, 200 of one-step ShiQ, on the final-reward grid."""
+    """40 steps of DPO and CoPG, 120 of one-step ShiQ, on the final-reward grid."""
     seed = draw.choice((2, 3, 5, 8, 13, 21))
     ends = {}
-    for method, steps in (("dpo", 150), ("copg", 150), ("shiq_one_step", 200)):
+    for method, steps in (("dpo", 40), ("copg", 40), ("shiq_one_step", 120)):
         got = student.train_grid(method, "final", seed, steps=steps, eval_every=steps)
         shaped = isinstance(got, tuple | list) and len(got) == 2
         expect(got).true(shaped, "Return two things: (regrets, logits).")
         curve = expect(got[0]).tensor((2,), F64, "regrets: [steps // eval_every + 1], float64.")
         ends[method] = float(curve[-1])
     expect(ends).true(
-        ends["dpo"] > 2.7 > ends["copg"] > 0.5,
+        ends["dpo"] > 2.7 > 2.6 > ends["copg"] > 1.0,
         "With 500 labels DPO must end worse than the reference, CoPG somewhat better.",
     )
     expect(ends).true(
-        ends["shiq_one_step"] < 0.15, "One-step ShiQ must be close to the optimum by now."
+        ends["shiq_one_step"] < 0.4, "One-step ShiQ must be close to the optimum by now."
     )
 
 
