@@ -81,8 +81,8 @@ def test_an_unfinished_step_pays_nothing(student: Student, draw: Draw):
 @exercise("token_mdp_step", weight=2)
 def test_eos_ends_and_pays(student: Student, draw: Draw):
     """EOS as the first, a later and the last possible token."""
-    eos, value = draw.integer(0, 3), float(draw.uniform(-2, -1))
-    for completion in ((), (5, 6), (5, 6, 7)):
+    value = float(draw.uniform(-2, -1))
+    for eos, completion in ((0, ()), (3, (5, 6)), (draw.integer(20, 99), (5, 6, 7))):
         reward_fn, asked = asking(value)
         got = student.token_mdp_step(((8, 9), completion), eos, reward_fn, eos, 4)
         following = ((8, 9), (*completion, eos))
@@ -178,9 +178,13 @@ def test_returns_of_a_ragged_batch(student: Student, draw: Draw):
 @exercise("discounted_returns")
 def test_padding_is_inert(student: Student, draw: Draw):
     """nan and infinities at the padding; masks of integers and of floating numbers."""
-    lengths, gamma = (2, 5, 1), 0.8
-    mask, rewards = first(lengths, 5), draw.normal(3, 5)
-    for bad, kind in ((math.nan, torch.int64), (INF, torch.float32), (-INF, torch.bool)):
+    gamma = 0.8
+    for bad, kind, lengths, width in (
+        (math.nan, torch.int64, (2, 5, 1), 5),
+        (INF, torch.float32, (2, 1, 2), 3),
+        (-INF, torch.bool, (1, 3), 4),
+    ):
+        mask, rewards = first(lengths, width), draw.normal(len(lengths), width)
         filled = torch.where(mask, rewards, bad)
         expect(student.discounted_returns(filled, mask.to(kind), gamma)).close(
             returns_of(rewards, lengths, gamma),
@@ -364,7 +368,7 @@ def deltas(r, v, done, gamma):
 @exercise("td_errors", weight=2)
 def test_td_errors_of_rollouts(student: Student, draw: Draw):
     """Three rows of five steps; episodes end in the middle and at the end."""
-    r, v = draw.normal(3, 5) + 1, draw.normal(3, 6) + 2
+    r, v = 10 * draw.normal(3, 5) + 1, 10 * draw.normal(3, 6) + 2
     done = torch.tensor([[0, 1, 0, 0, 1], [0, 0, 0, 0, 0], [1, 1, 0, 1, 0]], dtype=torch.bool)
     gamma = float(draw.uniform(0.5, 0.8))
     keep = (~done).double()
@@ -510,7 +514,7 @@ def test_rewards_per_turn_and_in_total(student: Student, draw: Draw):
     turns = torch.tensor([
         [-1, 0, 0, -1, 1, 1, 1, -1, 2],
         [-1, -1, 0, 1, 1, -1, -1, -1, -1],
-        [0, 0, 0, 0, -1, -1, -1, -1, -1],
+        [0, 0, -1, 0, 0, -1, -1, -1, -1],
     ])  # fmt: skip
     rewards = draw.normal(3, 9) + 2
     want = per_turn(rewards, turns, 3)
@@ -619,8 +623,8 @@ def test_large_numbers_and_impossible_actions(student: Student, draw: Draw):
     q = draw.normal(2, 3) + tensor([0.0, 4.0, 0.0], [4.0, 0.0, 4.0])
     ref = tensor([0.3, 0.0, 0.7], [0.0, 1.0, 0.0])
     want = 0.1 * (ref * (q / 0.1).exp()).sum(-1).log()
-    for shift in (0.0, 5000.0, -5000.0):
-        expect(student.soft_value(q + shift, ref.log(), 0.1)).close(
+    for shift in (tensor(0.0, 0.0), tensor(5000.0, -5000.0), tensor(-5000.0, 5000.0)):
+        expect(student.soft_value(q + shift[:, None], ref.log(), 0.1)).close(
             want + shift,
             "q + c gives v + c for any c, and an action with pi_ref = 0 drops out: use logsumexp.",
             rtol=1e-9,
@@ -679,7 +683,7 @@ def test_policies_of_large_values_and_impossible_actions(student: Student, draw:
     ref = tensor([0.3, 0.0, 0.7], [0.0, 1.0, 0.0])
     want = ref * (q / 0.1).exp()
     want = want / want.sum(-1, keepdim=True)
-    for shift in (4000.0, -4000.0):
+    for shift in (tensor([4000.0], [-4000.0]), tensor([-4000.0], [4000.0])):
         expect(student.soft_optimal_policy(q + shift, ref.log(), 0.1)).close(
             want, "q + c gives the same policy for any c, and 0 where pi_ref is 0.", rtol=1e-8
         )
@@ -843,7 +847,7 @@ def test_regularised_values_are_sums_over_paths(student: Student, draw: Draw):
 
 @exercise("evaluate_policy_kl")
 def test_probabilities_may_be_zero(student: Student, draw: Draw):
-    """Actions that pi never takes, with and without the reference taking them; pi = 1e-300."""
+    """Actions that pi never takes, with and without the reference taking them; and rare actions."""
     mdp, pi, ref = small_mdp(draw), draw.probs(6, 3), draw.probs(6, 3)
     pi[:, 0] = 0.0
     ref[3, 0] = 0.0
@@ -853,15 +857,15 @@ def test_probabilities_may_be_zero(student: Student, draw: Draw):
     expect(student.evaluate_policy_kl(mdp, pi, ref, 0.5)).close(
         path_sum(mdp, pi, mdp["reward"] - 0.5 * ratio), zero + PAID
     )
-    rare = tensor(1e-9, 1 - 1e-9)
     one = {"reward": tensor([1.0, 1.0]), "next_state": torch.zeros(1, 2, dtype=torch.int64),
            "done": torch.ones(1, 2, dtype=torch.bool)}  # fmt: skip
-    got = student.evaluate_policy_kl(one, rare[None], tensor([1e-9, 1 - 1e-9]), 50.0)
-    expect(got).close(tensor(1.0), zero + PAID)
-    steep = tensor(1e-3, 1 - 1e-3)
-    got = student.evaluate_policy_kl(one, steep[None], tensor([1 - 1e-12, 1e-12]), 1.0)
-    want = 1 - (steep * (steep / tensor(1 - 1e-12, 1e-12)).log()).sum()
-    expect(got).close(want[None], zero + PAID)
+    for rare, ref in (
+        (tensor(1e-3, 1 - 1e-3), tensor(1 - 1e-12, 1e-12)),
+        (tensor(1e-6, 1 - 1e-6), tensor(0.9, 0.1)),
+    ):
+        got = student.evaluate_policy_kl(one, rare[None], ref[None], 1.0)
+        want = 1 - (rare * (rare / ref).log()).sum()
+        expect(got).close(want[None], zero + PAID)
 
 
 @exercise("evaluate_policy_kl")
@@ -1035,7 +1039,8 @@ BANDIT = "The mean of (R - beta (l - l_ref))^2 over the samples, in raw logits."
 
 
 def bandit(draw, n=9):
-    logits, ref = draw.normal(4), draw.normal(4)
+    ref = draw.normal(4)
+    logits = ref + tensor(1.2, -1.5, 0.6, -0.8) + draw.uniform(-0.3, 0.3, 4)
     action = torch.tensor([3, 0, 0, 2, 1, 3, 3, 0, 2])[:n]
     return logits, ref, action, draw.normal(n) + 1.5
 

@@ -897,11 +897,11 @@ check.grid_soft_optimum(grid_soft_optimum)
 
 # %% [markdown]
 # The figure: three maps of 5 by 5 cells. Colour and number are the soft value of being in a cell
-# at that moment; the arrows are the optimal policy, each as long as its move is likely. Left, the
-# final-reward grid after 4 moves: values grow towards the goal at the bottom right, arrows point
-# right and down, and cells that cannot make it in time have value near 0 and four equal arrows.
-# Middle, the fine grid before the $+3$ was taken: arrows bend to $(2,4)$. Right, the same after it
-# was taken: arrows lead to $(3,5)$ and ignore $(2,4)$.
+# after 4 moves; the arrows are the optimal policy, each as long as its move is likely. Left, the
+# final-reward grid: values grow from 0.8 at the start, which can just make it, to 6.3 next to the
+# goal at the bottom right, and arrows point right and down. Middle, the fine grid before the $+3$
+# was taken: arrows bend to $(2,4)$, from above, from the left and from below. Right, the same after
+# it was taken: arrows lead to $(3,5)$ and ignore $(2,4)$.
 
 # %% tags=["show"]
 fig, axes = plt.subplots(1, 3, layout="constrained", figsize=(10.5, 3.9))
@@ -913,8 +913,9 @@ for ax, (kind, t, flag) in zip(axes, panels, strict=True):
 plt.show()
 
 # %% [markdown]
-# **Play.** Move the clock forward and watch the hopeless region grow; turn $\beta$ down until the
-# policy is nearly greedy, and up until it hardly leaves the reference.
+# **Play.** Move the clock forward and watch a hopeless region grow, where the goal is too far for
+# the moves that are left and all four arrows are equal; turn $\beta$ down until the policy is
+# nearly greedy, and up until it hardly leaves the reference.
 
 # %% tags=["show"]
 widgets_shiq.grid_lab(grid_soft_optimum, evaluate_policy_kl)
@@ -1578,11 +1579,12 @@ axes[0].legend(fontsize=8)
 plt.show()
 
 # %% [markdown]
-# The figure: the cells of the final-reward grid after 4 moves, with the policy that each method
-# learnt as arrows and *its own* regularised value as colour and number. ShiQ's arrows look like the
-# optimum's of section 5; CoPG's are right along the frequent paths and ragged elsewhere; DPO has
-# turned most cells into a single confident arrow, often a wrong one, and its values are negative:
-# the KL penalty eats more than the reward brings.
+# The figure: the final-reward grid after 4 moves, with the policy that each method learnt as arrows
+# and *its own* regularised value as colour and number. ShiQ's arrows and values look like the
+# optimum's of section 5 wherever walks came through; cells that no walk had reached by then (bottom
+# right) keep four equal arrows. CoPG's arrows are weaker and its values lower. DPO has turned most
+# cells into one or two confident arrows, often wrong ones, and its values are negative: the KL
+# penalty eats more than the reward brings.
 
 # %% tags=["show"]
 fig, axes = plt.subplots(1, 3, layout="constrained", figsize=(10.5, 3.9))

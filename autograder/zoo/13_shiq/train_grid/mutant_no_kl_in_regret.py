@@ -1,6 +1,6 @@
 """The regret without the KL term.
 
-message: first regret
+message: not those of this method
 """
 def train_grid(
     method: str,
