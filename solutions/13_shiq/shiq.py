@@ -385,10 +385,10 @@ for text in ("not bad .", "good .", "not not good", "good bad ."):
 # %% [markdown]
 # The TD errors of an episode add up to $R - v(s_1)$ (at $\gamma=1$ the values cancel in pairs): the
 # same total credit, handed out where it was earned. The slides call the TD error "an unbiased
-# per-timestep advantage", $\mathbb E[\delta_t\,|\,s_t,a_t] = A_\pi(s_t,a_t)$. That is true for
-# $V = v_\pi$ **and for no other $V$** that differs from it by more than a constant: with a network
-# for $V$ the credit is as good as the network. Check it: the TD error of each edge of the tree,
-# once with $v_\pi$, once with a $V$ that is slightly wrong.
+# per-timestep advantage", $\mathbb E[\delta_t\,|\,s_t,a_t] = A_\pi(s_t,a_t)$. That holds **for the
+# true value, $V = v_\pi$**. If $V = v_\pi + e$, it is $A_\pi(s_t,a_t) + \gamma\,e(s_{t+1}) - e(s_t)$:
+# with a network for $V$, the credit is as good as the network. Check it: the TD error of each edge
+# of the tree, once with $v_\pi$, once with a $V$ that is slightly wrong.
 
 # %% tags=["show"]
 q = film["reward"] + torch.where(film["done"], 0.0, values[film["next_state"]])
@@ -848,9 +848,9 @@ predict(
 #
 # Put the clock into the state and solve. State number $P\,t + \text{place}$, for $t = 0,\dots,11$
 # moves made before: an MDP in the representation of section 1, with $12\,P$ states, whose
-# successors have larger numbers because time only goes forward. The twelfth move ends the episode wherever it
-# leads (and is paid if it enters a goal). Then call your functions of section 4 with the uniform
-# reference.
+# successors have larger numbers because time only goes forward. The twelfth move ends the episode
+# wherever it leads (and is paid if it enters a goal). Then call your functions of section 4 with
+# the uniform reference.
 
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "grid_soft_optimum"}
@@ -1097,8 +1097,8 @@ plt.show()
 # - $\delta_2 = 1 - 0 = 1$.
 # - $\delta_1 = (0 - \ln 1.5) + (1 - 0) - \ln 2 = 1 - \ln 3 = -0.0986$.
 #
-# Everything hangs together at $\ell_1 = (\ln 3, 0)$: the equation wants $q = 1$ there, and
-# $\ln 3 = 1.0986$ is close.
+# Read $\delta_1$: the logits claim $q = \ln 3 = 1.0986$ for the first action, and what followed was
+# worth $1$.
 #
 # ### Exercise: `shiq_residuals` (4 points, 30 minutes, ***)
 #
@@ -1305,8 +1305,8 @@ check.shiq_one_step_residuals(shiq_one_step_residuals)
 # ## 7. The baselines: multi-turn CoPG and DPO
 #
 # Both compare two trajectories $\tau_1$, $\tau_2$ of the same start, of lengths $N$ and $M$,
-# through the *sums* of their log-ratios, $h(\tau) = \sum_t \ln\pi(a_t|s_t) - \ln\pi_\text{ref}(a_t|s_t)$
-# over the policy's own tokens:
+# through the *sums* of their log-ratios, $h(\tau) = \sum_t \ln\pi(a_t|s_t) -
+# \ln\pi_\text{ref}(a_t|s_t)$ over the policy's own tokens:
 #
 # $$L_\text{CoPG} = \mathbb E\big[(\beta\,\Delta h - \Delta R)^2\big],\qquad
 #   L_\text{DPO} = -\,\mathbb E\big[\ln\sigma(\beta\,\Delta h)\big],$$
@@ -1611,9 +1611,9 @@ plt.show()
 # **Why ShiQ stops at 0.1 to 0.2 on the fine grid:** with the flag there are twice as many states,
 # and some that matter were visited rarely or never. No loss learns about what is not in the data.
 #
-# **One step or many?** The slides praise the multi-step form for passing rewards back faster, and at
-# first it does: after 50 steps on the final-reward grid its regret is 0.6, that of the one-step form
-# still 1.5. Before step 100 the curves cross, and the one-step form stays ahead: a multi-step
+# **One step or many?** The slides praise the multi-step form for passing rewards back faster, and
+# at first it does: after 50 steps on the final-reward grid its regret is 0.6, that of the one-step
+# form still 1.5. Before step 100 the curves cross, and the one-step form stays ahead: a multi-step
 # residual adds up what is wrong at all later positions, so an error near the end disturbs the whole
 # walk. "Faster" depends on when you look.
 #
@@ -1697,9 +1697,9 @@ print(f"loss at the minimum   {float(exact_loss().detach()):.4f}   (0 without th
 # Somebody sums up the appendix: *"Given offline data with the support of the reference, the
 # minimiser of the ShiQ loss is the solution of the RL problem, in single- and in multi-turn
 # settings and for every $\gamma$. The logits are only a parametrisation of the policy. The grid
-# shows that ShiQ converges to the optimum and that CoPG and DPO do not."* Correct it, in at most 200
-# words. Say (a) what ShiQ's minimiser assumes about transitions, and what goes wrong otherwise; (b)
-# what it converges to for $\gamma<1$; (c) in what sense the logits are more than a
+# shows that ShiQ converges to the optimum and that CoPG and DPO do not."* Correct it, in at most
+# 200 words. Say (a) what ShiQ's minimiser assumes about transitions, and what goes wrong otherwise;
+# (b) what it converges to for $\gamma<1$; (c) in what sense the logits are more than a
 # parametrisation; (d) what the grid does and does not show about CoPG and about DPO.
 
 # %% [markdown] nbgrader={"schema_version": 3, "solution": true, "grade": true, "locked": false, "task": false, "grade_id": "written_shiq", "points": 4}
@@ -1721,9 +1721,9 @@ print(f"loss at the minimum   {float(exact_loss().detach()):.4f}   (0 without th
 # **Rubric.** 1 point: deterministic transitions, and the variance (or double-sampling) argument
 # (half a point without the reason). 1 point: $\gamma<1$ gives the discounted soft optimum, which is
 # another policy. 1 point: the level of the logits carries the value, the loss is not invariant to a
-# shift per state. 1 point: grid is about data efficiency: CoPG's minimiser is $\pi_*$ and it catches
-# up with data (half a point); DPO over-fits finitely many labels, its population optimum under
-# Bradley-Terry is $\pi_*$ (half a point).
+# shift per state. 1 point: grid is about data efficiency: CoPG's minimiser is $\pi_*$ and it
+# catches up with data (half a point); DPO over-fits finitely many labels, its population optimum
+# under Bradley-Terry is $\pi_*$ (half a point).
 
 # %% [markdown]
 # ## Where the slides need care
@@ -1734,14 +1734,14 @@ print(f"loss at the minimum   {float(exact_loss().detach()):.4f}   (0 without th
 #   $\gamma<1$ and a terminal reward that is $\gamma^{n-1}R$. The two agree at $\gamma = 1$ only.
 # - **Monte Carlo returns** are indexed from 0 to $T-1$ on one slide, and tokens from 1 to $|y|$ on
 #   another. Here $G_t$ always ends at the last real step.
-# - **"$\mathbb E[\delta_t|s_t,a_t] = A_\pi$"** holds for $V=v_\pi$, not for a learnt $V$ (section 2).
+# - **"$\mathbb E[\delta_t|s_t,a_t] = A_\pi$"** holds for $V=v_\pi$, not for a learnt $V$ (section
+#   2).
 # - **"Unbiased but higher variance; no one-step bootstrapping"** stands below SARSA and Q-learning.
 #   It describes Monte Carlo.
 # - **Theorem 1** leaves out $q$ at the end ($v=0$ there) and assumes deterministic transitions.
 # - **The change of variable** in the naive loss has $\pi = \exp(\dots)$ under its brace: it should
 #   say $\propto$, as the slide before it does.
-# - **$v_\ell$ has no $\beta$**, and the $\beta$ in front of $(v_\ell-v_\text{ref})$ is the only one:
-#   right on the slide, and easy to get wrong.
+# - **$v_\ell$ has no $\beta$ inside**, only one in front: right on the slide, and easy to get wrong.
 # - **The theorem** ("same support") needs deterministic transitions, and its "RL objective" is the
 #   one with the same $\gamma$ (section 9 and 4).
 # - **Multi-turn DPO and CoPG**: the expectation is over pairs of trajectories, not over
