@@ -386,7 +386,7 @@ for text in ("not bad .", "good .", "not not good", "good bad ."):
 # The TD errors of an episode add up to $R - v(s_1)$ (at $\gamma=1$ the values cancel in pairs): the
 # same total credit, handed out where it was earned. The slides call the TD error "an unbiased
 # per-timestep advantage", $\mathbb E[\delta_t\,|\,s_t,a_t] = A_\pi(s_t,a_t)$. That holds **for the
-# true value, $V = v_\pi$**. If $V = v_\pi + e$, it is $A_\pi(s_t,a_t) + \gamma\,e(s_{t+1}) - e(s_t)$:
+# true value, $V = v_\pi$**. For $V = v_\pi + e$ it is $A_\pi(s_t,a_t)+\gamma\,e(s_{t+1})-e(s_t)$:
 # with a network for $V$, the credit is as good as the network. Check it: the TD error of each edge
 # of the tree, once with $v_\pi$, once with a $V$ that is slightly wrong.
 
@@ -1741,7 +1741,7 @@ print(f"loss at the minimum   {float(exact_loss().detach()):.4f}   (0 without th
 # - **Theorem 1** leaves out $q$ at the end ($v=0$ there) and assumes deterministic transitions.
 # - **The change of variable** in the naive loss has $\pi = \exp(\dots)$ under its brace: it should
 #   say $\propto$, as the slide before it does.
-# - **$v_\ell$ has no $\beta$ inside**, only one in front: right on the slide, and easy to get wrong.
+# - **$v_\ell$ has no $\beta$ inside**, only one in front: right on the slide, easy to get wrong.
 # - **The theorem** ("same support") needs deterministic transitions, and its "RL objective" is the
 #   one with the same $\gamma$ (section 9 and 4).
 # - **Multi-turn DPO and CoPG**: the expectation is over pairs of trajectories, not over
