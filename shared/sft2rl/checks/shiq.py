@@ -528,7 +528,7 @@ def multi_turn_dpo_loss(fn):
     passed("multi_turn_dpo_loss")
 
 
-# Regrets after 2, 4 and 6 steps on the walks of seed 1. Not more than two steps of the one-step form:
+# Regrets after 2, 4 and 6 steps on the walks of seed 1. Only two steps of the one-step form:
 # at the start most of its gradients are exactly 0, and Adam amplifies their rounding errors.
 _CURVES = {
     ("shiq", "final"): (4.7738443664, 4.7622125601, 4.539084583),
