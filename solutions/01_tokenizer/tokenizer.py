@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 01 · Tokenizer
 #
-# Lecture section I.A · 150 minutes · 34 points (30 by machine, 4 by hand)
+# Lecture I.A · about 150 minutes · 30 points by machine, 4 by hand
 #
 # **You will be able to**
 #
@@ -27,7 +27,7 @@
 #
 # **You need** Python and a little PyTorch (indexing, `log_softmax`). No earlier assignment.
 #
-# **Map.** this is the start → **01 tokenizer** → 02 transformer, 03 rotary positions
+# **Map** the start → **01 · Tokenizer** → 02 · Transformer
 
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "setup"}
 import math

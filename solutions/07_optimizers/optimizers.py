@@ -28,8 +28,7 @@
 # **You need** gradients, a little linear algebra (singular values), and a language model to train
 # (it comes with the course).
 #
-# **Map** 06 scaling spreads the work over machines → **07 how a gradient becomes a step** → 08
-# supervised fine-tuning takes many of them.
+# **Map** 06 · Mixture of experts and data parallelism → **07 · Optimisers** → 08 · Pretraining and supervised fine-tuning
 #
 # **Notation** $\theta$ or `p` is a parameter, $g$ or `g` its gradient, $\eta$ or `lr` the learning
 # rate, $t=1,2,\dots$ counts the steps. All operations are elementwise, except in Muon.

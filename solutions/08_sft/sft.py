@@ -14,8 +14,7 @@
 # %% [markdown]
 # # 08 · Pretraining and supervised fine-tuning
 #
-# Lecture II.D.1, and the appendix on online SFT · about 150 minutes · 16 points by machine, 4 by
-# hand
+# Lecture II.D.1 · about 150 minutes · 16 points by machine, 4 by hand
 #
 # **You will be able to**
 #
@@ -29,7 +28,7 @@
 #
 # **You need** token log-probabilities, the shift and the EOS rule of 01.
 #
-# **Map** 07 optimisers → **08 SFT: learn from good answers** → 09 DPO: learn from comparisons.
+# **Map** 07 · Optimisers → **08 · Pretraining and supervised fine-tuning** → 09 · Preferences and DPO
 #
 # **Conventions.** $x$ is a prompt, $y$ a completion of $T_y$ tokens, its EOS included. `labels` are
 # Hugging Face's: the `input_ids` themselves, *not shifted*, with $-100$ where a token does not

@@ -30,8 +30,7 @@
 # **You need** log-probabilities (01), leave-one-out baselines and the $k_3$ estimator (10),
 # importance weights (11).
 #
-# **Map** 11 CoPG learns from somebody else's samples → **12 GRPO takes several small steps on its
-# own** → 13 ShiQ gives credit to single tokens.
+# **Map** 11 · Contrastive policy gradient → **12 · Trust regions, PPO and GRPO** → 13 · Multi-turn, soft Bellman and ShiQ
 #
 # **Notation** $\pi$ is the policy we train, $\pi_{\text{old}}$ the one that drew the samples (a
 # copy of $\pi$ from a few updates ago), $\pi_{\text{ref}}$ the reference. The ratio is

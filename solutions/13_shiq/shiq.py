@@ -14,7 +14,7 @@
 # %% [markdown]
 # # 13 · Multi-turn, soft Bellman and ShiQ
 #
-# Lecture appendix · about 210 minutes · 33 points by machine + 4 by hand
+# Lecture appendix · about 210 minutes · 33 points by machine, 4 by hand
 #
 # **You will be able to**
 #
@@ -29,7 +29,7 @@
 #
 # **You need** 09 (DPO), 10 (regularised reward) and 11 (CoPG).
 #
-# **Map** 12 · PPO and GRPO → **13 · ShiQ** → the project
+# **Map** 12 · Trust regions, PPO and GRPO → **13 · Multi-turn, soft Bellman and ShiQ** → Final project
 #
 # **Conventions of this notebook.** Everything is float64 unless an input says otherwise, nothing
 # draws random numbers inside a graded function. `ref_logps` are $\ln\pi_\text{ref}$; `logits` are

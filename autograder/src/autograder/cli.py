@@ -89,7 +89,7 @@ def list_(json_: JsonOption = False, course: CourseOption = None) -> int:
         return DONE
     table = Table(box=None, caption="points: by machine + by hand", caption_justify="left")
     for heading in ("name", "title", "due", "exercises", "points"):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading, no_wrap=heading != "title")
     for row in rows:
         table.add_row(
             row["name"],
