@@ -262,8 +262,8 @@ def late_steps(student: Student, draw: Draw, name: str, rule):
         expect(got - p).close(
             -0.1 * rule(m_hat, v_hat, 1e-8),
             "The bias correction is used in every step, with the t of that step; beta2^t is small "
-            "only after thousands of steps. Steps are not clipped. The defaults are betas (.9, .999) "
-            "and eps 1e-8.",
+            "only after thousands of steps. Steps are not clipped. The defaults are betas "
+            "(.9, .999) and eps 1e-8.",
             rtol=1e-7,
         )
 
