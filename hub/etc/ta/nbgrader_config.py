@@ -1,0 +1,6 @@
+from pathlib import Path
+
+c = get_config()
+c.CourseDirectory.course_id = "sft2rl"
+c.Exchange.root = str(Path(__file__).resolve().parents[2] / "exchange")
+c.Authenticator.plugin_class = "nbgrader.auth.JupyterHubAuthPlugin"
