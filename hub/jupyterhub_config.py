@@ -12,7 +12,7 @@ from jupyterhub.auth import PAMAuthenticator
 from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import default
 
-c = get_config()  # noqa: F821
+c = get_config()
 
 PREFIX = Path(__file__).resolve().parents[2]
 COURSE, ACCOUNT = "sft2rl", "grader-sft2rl"
@@ -135,4 +135,4 @@ c.JupyterHub.load_roles = [
 ]
 
 if (site := PREFIX / "hub" / "site.py").is_file():
-    load_subconfig(str(site))  # noqa: F821
+    load_subconfig(str(site))
