@@ -963,7 +963,7 @@ def check_run(student, draw, method, slips, batch_size=4):
             SLIPS[slip]: oracle(method, first_wins=wins, slip=slip, **run)
             for slip in (*common, *slips)
         },
-        rtol=2e-6,
+        rtol=1e-4,  # a factor on the objective moves Adam's first steps by up to 7e-5
     )
 
 

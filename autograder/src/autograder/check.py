@@ -69,7 +69,7 @@ def check(
     Returns:
         {ID: {"points", "reference", "stub", "mutants": {name: score}, "rewrites": {name: score},
         "messages": {mutant: text}, "problems": [text]}}: the worst score over the keys for what
-        must be full, the best for what must lose.
+        must be full, that of the first key for what must lose (under every key).
     """
     report: dict[str, Any] = {}
     with_suite(assignment, lambda suite: report.update(_Check(suite, keys, exercise).run()))
@@ -87,9 +87,10 @@ def check_all(
         yield from ((each.name, check(each, keys, exercise)) for each in assignments)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(check, each, keys, exercise) for each in assignments]
-        for assignment, future in zip(assignments, waiting, strict=True):
-            yield assignment.name, future.result()
+        largest_first = sorted(assignments, key=lambda each: -len(load_zoo(each)))
+        waiting = {each.name: pool.submit(check, each, keys, exercise) for each in largest_first}
+        for assignment in assignments:
+            yield assignment.name, waiting[assignment.name].result()
 
 
 def problems(report: dict[str, Any]) -> list[str]:
@@ -146,14 +147,13 @@ class _Check:
             row["problems"].append(f"the stub scores {row['stub']}")
 
     def _answer(self, base: Submission, answer: Answer, row: dict[str, Any]) -> None:
-        for result in self._scores(base, answer.exercise, answer.source):
+        judge = self._rewrite if answer.kind == "rewrite" else self._mutant
+        for result in self._scores(base, answer.exercise, answer.source, answer.phrase):
             exercise = result.exercises[answer.exercise]
             if exercise.score is None and not _by_rule(result):
                 row["problems"].append(f"{answer.kind} {answer.name}: {_why(exercise, result)}")
-            elif answer.kind == "rewrite":
-                self._rewrite(answer, exercise, result, row)
             else:
-                self._mutant(answer, exercise, result, row)
+                judge(answer, exercise, result, row)
 
     def _rewrite(
         self, answer: Answer, exercise: ExerciseResult, result: Result, row: dict[str, Any]
@@ -170,8 +170,8 @@ class _Check:
         self.killed.update(test.name for test in failed)
         text = " ".join([test.message for test in failed] + [i.detail for i in result.incidents])
         score = exercise.score if exercise.score is not None else 0.0
-        row["mutants"][answer.name] = max(row["mutants"].get(answer.name, score), score)
-        row["messages"][answer.name] = text
+        row["mutants"].setdefault(answer.name, score)
+        row["messages"].setdefault(answer.name, text)
         if score >= exercise.max_score:
             row["problems"].append(f"mutant {answer.name} keeps full marks")
         elif answer.phrase.lower() not in text.lower():
@@ -179,12 +179,27 @@ class _Check:
                 f"mutant {answer.name}: no message says {answer.phrase!r}, but: {text}"
             )
 
-    def _scores(self, base: Submission, name: str, source: str) -> Iterator[Result]:
-        """Score one exercise under every key with its cell replaced, in a fork of the notebook."""
+    def _scores(
+        self, base: Submission, name: str, source: str, phrase: str = ""
+    ) -> Iterator[Result]:
+        """Score one exercise under every key with its cell replaced, in a fork of the notebook.
+
+        A mutant (whose `phrase` is to be said) takes all tests under the first key. Under the
+        others it takes the test that caught it, and all of them only if that one no longer does.
+        """
         cells = [(i, cell, source if cell == name else old) for i, cell, old in self.cells]
+        points = {name: self.points[name]}
         with base.variant(cells, (name, source)) as variant:
-            for key in self.keys:
-                yield self.suite.score(variant, {name: self.points[name]}, key)
+            first = self.suite.score(variant, points, self.keys[0])
+            yield first
+            catcher = next(iter(_saying(first.exercises[name], phrase)), None) if phrase else None
+            for key in self.keys[1:]:
+                if catcher is not None:
+                    result = self.suite.score(variant, points, key, only={catcher})
+                    if _saying(result.exercises[name], phrase):
+                        yield result
+                        continue
+                yield self.suite.score(variant, points, key)
 
     def _count(self, report: dict[str, Any]) -> None:
         for name, row in report.items():
@@ -212,6 +227,15 @@ def _row(points: float) -> dict[str, Any]:
 def _by_rule(result: Result) -> bool:
     """Whether a missing score means manual review under a FORBIDDEN rule."""
     return any(each.code == "forbidden" for each in result.incidents)
+
+
+def _saying(exercise: ExerciseResult, phrase: str) -> list[str]:
+    """The failed tests whose message has the phrase."""
+    return [
+        test.name
+        for test in exercise.tests
+        if test.outcome == "failed" and phrase.lower() in test.message.lower()
+    ]
 
 
 def _why(exercise: ExerciseResult, result: Result) -> str:

@@ -36,6 +36,9 @@ TMP_BYTES = 512 * 2**20
 FIRST_UID, UIDS = 2_000_000, 1_000_000
 _slots = itertools.count(secrets.randbelow(UIDS))
 
+# What libc reads to learn whether it may ask for huge pages.
+HUGE_PAGES = "/sys/kernel/mm/transparent_hugepage"
+
 INSIDE_ENV = {
     "PATH": "/opt/env/bin:/usr/bin:/bin",
     "HOME": "/home/student",
@@ -46,6 +49,9 @@ INSIDE_ENV = {
     "PYTHONPATH": "/run/lib",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
+    # Huge pages make a fork of the executed notebook three times cheaper (docs/sandbox.md).
+    "PYTHONMALLOC": "malloc",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "MPLCONFIGDIR": "/tmp/matplotlib",
     "HF_HUB_OFFLINE": "1",
@@ -129,7 +135,7 @@ class Sandbox:
             *_namespaces(),
             *_file_system(),
             *("--seccomp", str(filter_fd)),
-            *("/opt/env/bin/python", "-I", "-B", "-c", _BOOT, str(socket_fd)),
+            *("/opt/env/bin/python", "-s", "-P", "-c", _BOOT, str(socket_fd)),
         ]
         try:
             return subprocess.Popen(
@@ -221,7 +227,8 @@ def _file_system() -> list[str]:
     options = _parents(inside for _, inside in binds) + links
     for outside, inside in binds:
         options += ["--ro-bind", outside, inside]
-    options += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
+    for path in ("/etc/ld.so.cache", HUGE_PAGES):
+        options += ["--ro-bind-try", path, path]
     options += ["--proc", "/proc", "--dev", "/dev"]
     for path in ("/tmp", "/dev/shm", "/home/student"):
         options += ["--perms", "1777", "--size", str(TMP_BYTES), "--tmpfs", path]
