@@ -108,6 +108,7 @@ c.JupyterHub.services = [
             "JUPYTERHUB_DEFAULT_URL": "/course",
         },
         "oauth_no_confirm": True,
+        "timeout": 300,
     }
 ]
 c.JupyterHub.load_roles = [

@@ -18,7 +18,6 @@ from tornado import web  # type: ignore[attr-defined]
 
 from autograder.config import CourseError, course_dir
 from autograder.page.jobs import Jobs
-from autograder.page.state import overview
 
 FILES = Path(__file__).parent / "static"
 
@@ -40,8 +39,14 @@ class State(APIHandler):
 
     @web.authenticated
     async def get(self) -> None:
-        rows = await asyncio.to_thread(overview, course_dir())
+        rows = await asyncio.to_thread(_overview)
         self.finish(json.dumps({**rows, "jobs": self.settings["course_jobs"].as_list()}))
+
+
+def _overview() -> dict[str, Any]:
+    from autograder.page.state import overview  # imports torch: not while the server starts
+
+    return overview(course_dir())
 
 
 class NewJob(APIHandler):

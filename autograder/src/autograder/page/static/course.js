@@ -11,8 +11,11 @@ function element(tag, text = "", className = "") {
   return made;
 }
 
+// JupyterHub wants its token with every request that is not a page, also with those that only read.
 async function call(path, options = {}) {
-  const response = await fetch(`course/api/${path}`, options);
+  const token = document.cookie.match(/(?:^|; )_xsrf=([^;]*)/);
+  const headers = { "X-XSRFToken": token ? token[1] : "", "Content-Type": "application/json" };
+  const response = await fetch(`course/api/${path}`, { ...options, headers });
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(body.message || `${response.status} ${response.statusText}`);
   return body;
@@ -30,11 +33,9 @@ async function start(action, row) {
     const question = `${waiting} answers of ${row.title} still wait for a grade by hand. Publish anyway?`;
     if (!confirm(question)) return;
   }
-  const token = document.cookie.match(/(?:^|; )_xsrf=([^;]*)/);
   try {
     await call("jobs", {
       method: "POST",
-      headers: { "Content-Type": "application/json", "X-XSRFToken": token ? token[1] : "" },
       body: JSON.stringify({ action, assignment: row.name }),
     });
   } catch (error) {
