@@ -176,6 +176,7 @@ def test_hand_grades_the_written_answers(instructor: Page, hub: Hub) -> None:
     for number in range(2):
         instructor.goto(f"{hub.course}/formgrader/gradebook/{NAME}/{NOTEBOOK}")
         instructor.locator("tbody a.name-hidden").nth(number).click()
+        instructor.wait_for_load_state("networkidle")
         score = instructor.locator("input.score").last
         score.fill("3")
         with instructor.expect_response(lambda answer: "/api/grade/" in answer.url):
@@ -207,6 +208,7 @@ def test_publishes_feedback(instructor: Page, hub: Hub) -> None:
 
 
 def test_the_student_fetches_and_reads_feedback(ada: Page, hub: Hub) -> None:
+    lab.assignments(ada)
     ada.locator("#refresh_assignments_list").click()
     line = lab.entry(ada, "submitted", NAME)
     line.get_by_role("button", name="Fetch Feedback").click()
@@ -228,6 +230,7 @@ def test_the_student_fetches_and_reads_feedback(ada: Page, hub: Hub) -> None:
 
 
 def test_releases_the_next_assignment(instructor: Page, ada: Page, hub: Hub) -> None:
+    instructor.goto(f"{hub.course}/course")
     row = instructor.locator("#assignments tr", has_text="03_rope")
     row.get_by_role("button", name="Release next").click()
     job = instructor.locator("#jobs li").first
