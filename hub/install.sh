@@ -62,7 +62,8 @@ environment "$prefix/staff" "$work/staff.txt" hub/requirements.txt
 wait "$student"
 quiet=(--quiet --disable-pip-version-check --no-deps)
 "$prefix/staff/bin/python" -m pip install "${quiet[@]}" setuptools==84.2.1
-"$prefix/staff/bin/python" -m pip wheel "${quiet[@]}" --no-build-isolation -w "$work" ./shared
+"$prefix/staff/bin/python" -m pip wheel "${quiet[@]}" --no-build-isolation -w "$work" \
+    "$prefix/project/shared"
 "$prefix/student/bin/python" -m pip install "${quiet[@]}" --force-reinstall "$work"/sft2rl-*.whl
 "$prefix/staff/bin/python" -m pip install "${quiet[@]}" --no-build-isolation \
     -e "$prefix/project/shared" -e "$prefix/project/autograder"

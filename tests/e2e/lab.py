@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Locator, Page
 
 MINUTE = 60_000
@@ -20,7 +22,8 @@ def menu(page: Page, *path: str) -> None:
     """Choose from JupyterLab's menu bar."""
     page.get_by_role("menuitem", name=path[0], exact=True).click()
     for label in path[1:]:
-        page.locator(".lm-Menu-item", has_text=label).last.click()
+        wanted = re.compile(rf"^\s*{re.escape(label)}\s*$")
+        page.locator(".lm-Menu-itemLabel", has_text=wanted).last.click()
 
 
 def assignments(page: Page) -> Page:
@@ -80,10 +83,14 @@ def write(page: Page, target: Locator, source: str) -> None:
 
 def run(page: Page, target: Locator) -> str:
     """Run one cell and give the text of its output."""
-    target.locator(".jp-InputPrompt").click()
+    prompt = target.locator(".jp-InputPrompt")
+    before = prompt.inner_text()
+    prompt.click()
     page.keyboard.press("Control+Enter")
-    page.wait_for_timeout(300)
-    idle(page)
+    for _ in range(600):
+        if prompt.inner_text() != before and re.fullmatch(r"\[\d+\]:", prompt.inner_text()):
+            break
+        page.wait_for_timeout(200)
     output = target.locator(".jp-OutputArea")
     return output.inner_text() if output.count() else ""
 
