@@ -12,7 +12,7 @@ if [ -d "$prefix/course" ] && [ ! -e "$users" ]; then
     echo "$prefix is a real hub: its class is left alone." >&2
     exit 2
 fi
-is_ours() { [[ "$(getent passwd "$1" | cut -d: -f5)" == "$mark"* ]]; }
+is_ours() { [[ "$(getent passwd "$1" | cut -d: -f5)" == *"$mark" ]]; }
 
 if [ "${2:-}" = --fresh ]; then
     rm -rf "$prefix"/{course,exchange} "$prefix"/hub/{jupyterhub.sqlite,cookie_secret,proxy.pid}
@@ -24,10 +24,9 @@ mkdir -p "$prefix/hub"
 (umask 077 && : >"$users")
 bash "$here/install.sh" "$prefix"
 
-for entry in instructor:sft2rl-staff ada:sft2rl-students ben:sft2rl-students; do
-    name=${entry%%:*}
+while IFS=: read -r name group full; do
     if ! id "$name" >/dev/null 2>&1; then
-        useradd -m -K HOME_MODE=0700 -s /bin/bash -c "$mark" -G "${entry##*:}" "$name"
+        useradd -m -K HOME_MODE=0700 -s /bin/bash -c "$full,,,,$mark" -G "$group" "$name"
     elif ! is_ours "$name"; then
         echo "There is an account $name on this machine already: it is not changed." >&2
         exit 2
@@ -35,7 +34,11 @@ for entry in instructor:sft2rl-staff ada:sft2rl-students ben:sft2rl-students; do
     password=$(od -An -N9 -tx1 /dev/urandom | tr -d ' \n')
     echo "$name:$password" | chpasswd
     echo "$name $password" >>"$users"
-done
+done <<'PEOPLE'
+instructor:sft2rl-staff:Ines Instructor
+ada:sft2rl-students:Ada Adler
+ben:sft2rl-students:Ben Okafor
+PEOPLE
 
 # The first assignment, without the minutes of `course release`'s check.
 if [ ! -e "$prefix/course/release/01_tokenizer" ]; then

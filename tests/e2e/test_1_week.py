@@ -141,6 +141,7 @@ def test_collects(instructor: Page, hub: Hub) -> None:
     instructor.goto(f"{hub.course}/formgrader/manage_submissions/{NAME}")
     expect(_submission(instructor, "ada")).to_contain_text("needs autograding")
     expect(_submission(instructor, "ben")).to_contain_text("needs autograding")
+    expect(_submission(instructor, "ben")).to_contain_text("Okafor, Ben")
 
 
 def test_formgraders_button_grades_in_the_sandbox(instructor: Page, hub: Hub) -> None:

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from nbgrader.api import Gradebook
 from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.utils import parse_utc
 
@@ -40,6 +41,15 @@ class SafeCollect(ExchangeCollect):
         self.src_records: list[dict[str, Any]] = [
             each for each in self.src_records if each["username"] != REFUSED
         ]
+
+    def copy_files(self) -> None:
+        super().copy_files()
+        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as book:
+            for record in self.src_records:
+                student = book.update_or_create_student(record["username"])
+                if not student.last_name and (name := _full_name(student.id)):
+                    first, _, last = name.rpartition(" ")
+                    book.update_or_create_student(student.id, first_name=first, last_name=last)
 
     def _path_to_record(self, path: str) -> dict[str, Any]:
         name = os.path.basename(path)
@@ -135,6 +145,14 @@ def _last_change(path: str) -> datetime:
         for name in [".", *names[:MAX_FILES]]:
             latest = max(latest, os.stat(name, dir_fd=folder, follow_symlinks=False).st_ctime)
     return datetime.fromtimestamp(latest, UTC).replace(tzinfo=None)
+
+
+def _full_name(student: str) -> str:
+    """The name in the student's Unix account, or ""."""
+    try:
+        return pwd.getpwnam(student).pw_gecos.split(",")[0].strip()
+    except KeyError:
+        return ""
 
 
 def _name(uid: int) -> str:
