@@ -13,7 +13,7 @@ from pathlib import Path
 
 import lab
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = Path(os.environ.get("HUB_DIR", "/srv/sft2rl-sample"))
@@ -23,6 +23,9 @@ CHROMIUM = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update",
 ]  # fmt: skip
+
+# A busy machine is slow; nothing here is a test of speed.
+expect.set_options(timeout=lab.MINUTE)
 
 
 @dataclass(frozen=True)
