@@ -179,5 +179,7 @@ def test_the_settings_of_each_role(role: str) -> None:
     }
     assert enabled == wanted[role]
     assert server["KernelManager"]["transport"] == "ipc"
+    # A login shell would lose the environment's PATH.
+    assert server["ServerApp"]["terminado_settings"] == {"shell_command": ["/bin/bash"]}
     page = json.loads((folder / "labconfig" / "page_config.json").read_text())
     assert ("@jupyter/nbgrader:formgrader" in page["disabledExtensions"]) == (role != "course")
