@@ -157,7 +157,8 @@ def test_formgraders_button_grades_in_the_sandbox(instructor: Page, hub: Hub) ->
 
 
 def test_our_page_grades_the_rest(instructor: Page, hub: Hub) -> None:
-    instructor.goto(f"{hub.course}/course")
+    shown = instructor.goto(f"{hub.course}/course")
+    assert shown and shown.headers["content-security-policy"].startswith("default-src 'self'")
     row = instructor.locator("#assignments tr", has_text=NAME)
     expect(row.locator("td.number")).to_have_text(["2", "1", "0", "1", "0"])
     row.get_by_role("button", name="Grade all").click()

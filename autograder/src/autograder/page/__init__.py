@@ -27,11 +27,8 @@ class Page(JupyterHandler):
 
     @web.authenticated
     def get(self) -> None:
+        self.set_header("Content-Security-Policy", "default-src 'self'; frame-ancestors 'self'")
         self.finish((FILES / "course.html").read_text("utf-8"))
-
-    @property
-    def content_security_policy(self) -> str:
-        return "default-src 'self'; frame-ancestors 'self'"
 
 
 class State(APIHandler):
