@@ -97,9 +97,13 @@ def test_kernels_do_not_listen_on_the_network(ada: Page, hub: Hub) -> None:
     ada.goto(f"{hub.url}/user/ada/lab")
     lab.assignments(ada)
     lab.open_notebook(ada, NAME, "tokenizer")
-    uid = pwd.getpwnam("ada").pw_uid
-    assert _kernels("ada") >= 1
-    assert len(_listening(uid)) == 1, "only the single-user server, which asks for the hub's login"
+    kernels = _kernels("ada")
+    files = list(Path("/home/ada/.local/share/jupyter/runtime").glob("kernel-*.json"))
+    assert {json.loads(path.read_text())["transport"] for path in files} == {"ipc"}
+    # The single-user server, which asks for the hub's login; and of each kernel one socket that
+    # takes the output of its child processes under a secret, and gives nothing.
+    assert kernels >= 1 and len(_listening(pwd.getpwnam("ada").pw_uid)) == 1 + kernels
+    assert ada.locator("[data-icon='ui-components:bug']").count() == 0
 
 
 def _kernels(user: str) -> int:
