@@ -20,4 +20,5 @@ def test_releases_the_next_assignment(instructor: Page, ada: Page, hub: Hub) -> 
     expect(row).to_contain_text("Grade all")
     picture(instructor, "staff-7-next-released")
     lab.assignments(ada)
+    ada.locator("#refresh_assignments_list").click()
     expect(lab.entry(ada, "released", "03_rope")).to_be_visible()
