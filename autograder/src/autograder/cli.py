@@ -320,9 +320,10 @@ def release(
 ) -> int:
     """Check an assignment and release it to the students through nbgrader.
 
-    `next` is the first one, in the order of course.toml, that was not released yet.
+    `next` is the first one, in the order of course.toml, that was not released yet. Refuses, with
+    the reasons, before its release date or if `course check` finds something.
     """
-    from autograder import check, classroom
+    from autograder import classroom
     from autograder.course import open_course
 
     folder = open_course(course_dir(course))
@@ -330,8 +331,8 @@ def release(
         _next(classroom.released_names(folder)) if name == "next" else find_assignment(name)
     )
     with err.status(f"{assignment.name}: checking its suite"):
-        report = check.check(assignment)
-    if found := check.problems(report):
+        found = classroom.refusals(assignment)
+    if found:
         for problem in found:
             out.print(escape(problem), style="red", highlight=False, soft_wrap=True)
         return WANTING
