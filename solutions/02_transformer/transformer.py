@@ -1268,8 +1268,8 @@ def attention_maps(text):
     ids, params = tokens_of(text), gpt2.params
     x, maps = params["wte"][ids] + params["wpe"][: ids.shape[1]], []
     for p in params["blocks"]:
-        t1 = layer_norm(x, p["ln1_gamma"], p["ln1_beta"])
-        q, k, v = (split_heads(t1 @ p[f"W{n}"] + p[f"b{n}"], 4) for n in "qkv")
+        seen = layer_norm(x, *(p[f"ln1_{part}"] for part in ("gamma", "beta")))
+        q, k, v = (split_heads(seen @ p[f"W{n}"] + p[f"b{n}"], 4) for n in "qkv")
         maps.append(attention(q, k, v, causal_mask(ids.shape[1]))[1][0])
         x = transformer_block(x, p, 4)
     return [tokenizer.decode([i]) for i in ids[0].tolist()], torch.stack(maps)

@@ -498,8 +498,8 @@ check.mle_optimum(mle_optimum)
 
 # %% [markdown]
 # Multiply the conditionals along each sequence: the optimum gives every sequence exactly its
-# frequency in the data. Maximum likelihood is **consistent**: with enough data and a model that
-# can represent the truth, it finds the truth. (And with a table it only ever repeats its data.
+# frequency in the data. Maximum likelihood is **consistent**: give it data without end, and a
+# table or a network that is flexible enough, and it finds the truth. (And with a table it only ever repeats its data.
 # That it says anything sensible about new prefixes is the network's doing, not the loss's.)
 
 
@@ -700,14 +700,15 @@ truth = torch.tensor([ids[: 4 + LENGTH] for ids in long_enough if len(ids) >= 4 
 @torch.no_grad()
 def own_prefix(model, prompts: torch.Tensor, generator=None) -> torch.Tensor:
     """Prompts with LENGTH tokens of the model's own: greedy, or sampled."""
-    ids = prompts
-    for _ in range(LENGTH):
-        probs = model(ids).logits[:, -1].softmax(-1)
+    ids, token, cache = prompts, prompts, None
+    while ids.shape[1] < prompts.shape[1] + LENGTH:
+        out = model(token, past_key_values=cache, use_cache=True)
+        cache, law = out.past_key_values, torch.softmax(out.logits[:, -1], dim=-1)
         if generator is None:
-            token = probs.argmax(-1, keepdim=True)
+            token = law.argmax(-1, keepdim=True)
         else:
-            token = torch.multinomial(probs, 1, generator=generator)
-        ids = torch.cat([ids, token], 1)
+            token = law.multinomial(1, generator=generator)
+        ids = torch.hstack([ids, token])
     return ids
 
 
