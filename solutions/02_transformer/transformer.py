@@ -742,16 +742,17 @@ def random_block(d, n_ff, generator):
 def parts(p, n_heads):
     """Attention, FFN and normalisation of a random block, as functions of x."""
 
+    def weights(*names):
+        return [p[name] for name in names]
+
     def attend(x):
-        mask = causal_mask(x.shape[1])
-        return multi_head_attention(
-            x, p["Wq"], p["Wk"], p["Wv"], p["Wo"], n_heads, mask
-        )
+        four = weights("Wq", "Wk", "Wv", "Wo")
+        return multi_head_attention(x, *four, n_heads, causal_mask(x.shape[1]))
 
     return (
         attend,
-        lambda x: feed_forward(x, p["W1"], p["b1"], p["W2"], p["b2"]),
-        lambda x: layer_norm(x, p["ln1_gamma"], p["ln1_beta"]),
+        lambda x: feed_forward(x, *weights("W1", "b1", "W2", "b2")),
+        lambda x: layer_norm(x, *weights("ln1_gamma", "ln1_beta")),
     )
 
 
