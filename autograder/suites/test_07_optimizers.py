@@ -396,7 +396,10 @@ def test_tiny_gradients_take_tiny_steps(student: Student, draw: Draw):
 # newton_schulz5
 
 QUINTIC = (3.4445, -4.7750, 2.0315)
-BF16 = 0.06  # relative Frobenius error that computing in bfloat16 may cost
+# Relative Frobenius error that computing in bfloat16 may cost: at most .07 was measured for these
+# singular values, and .12 for sums of such matrices. The mistakes below are .25 away or more.
+SIGMA = torch.tensor([2.0, 0.6, 0.58, 0.55], dtype=DOUBLE)
+BF16, BF16_SUMS = 0.12, 0.18
 
 
 def frame(draw: Draw, rows: int, cols: int):
@@ -444,7 +447,7 @@ def near(got, want: torch.Tensor, message: str, mistakes=None, dtype=DOUBLE, bou
 def test_singular_values_go_through_the_polynomial(student: Student, draw: Draw):
     """A wide, a tall and a square matrix with known singular values."""
     for rows, cols in ((4, 9), (8, 4), (4, 4)):
-        sigma = torch.tensor([2.0, 1.1, 0.55, 0.2], dtype=DOUBLE) * draw.uniform(0.9, 1.1, 4)
+        sigma = SIGMA
         G, U, V = matrix(draw, rows, cols, sigma)
         x = sigma / sigma.norm()
 
@@ -461,7 +464,6 @@ def test_singular_values_go_through_the_polynomial(student: Student, draw: Draw)
                     build(iterate(sigma / sigma.max(), 5)),
                 "You brought all singular values to 1, exactly or with coefficients that converge: "
                 "use (3.4445, -4.7750, 2.0315).": build(torch.ones(4, dtype=DOUBLE)),
-                "You used the cubic iteration.": build(iterate(x, 5, (1.5, -0.5, 0.0))),
                 "You did four rounds.": build(iterate(x, 4)),
                 "You did six rounds.": build(iterate(x, 6)),
                 "You restored the norm of G at the end.": build(iterate(x, 5)) * sigma.norm(),
@@ -472,9 +474,8 @@ def test_singular_values_go_through_the_polynomial(student: Student, draw: Draw)
 @exercise("newton_schulz5")
 def test_the_number_of_rounds_is_an_argument(student: Student, draw: Draw):
     """None, one, two and three rounds."""
-    G, U, V = matrix(draw, 5, 3, [1.0, 0.5, 0.15])
-    x = torch.tensor([1.0, 0.5, 0.15], dtype=DOUBLE)
-    x = x / x.norm()
+    G, U, V = matrix(draw, 5, 4, SIGMA)
+    x = SIGMA / SIGMA.norm()
     for rounds in (0, 1, 2, 3):
         near(
             student.newton_schulz5(G, rounds),
@@ -486,7 +487,7 @@ def test_the_number_of_rounds_is_an_argument(student: Student, draw: Draw):
 @exercise("newton_schulz5")
 def test_the_size_of_the_matrix_does_not_matter(student: Student, draw: Draw):
     """The same matrix times 1e-4 and times 1e5; the norm stays above 1e-7."""
-    G, _, _ = matrix(draw, 4, 6, [1.0, 0.6, 0.3])
+    G, _, _ = matrix(draw, 4, 6, SIGMA)
     for factor in (1e-4, 1e5):
         near(
             student.newton_schulz5(factor * G),
@@ -506,11 +507,15 @@ def test_zeros_and_matrices_of_low_rank(student: Student, draw: Draw):
             "A matrix of zeros gives zeros, not nan: clamp the norm from below at 1e-7.",
         )
     for rows, cols in ((1, 6), (6, 1), (4, 5)):
-        G, _, _ = matrix(draw, rows, cols, [3.0])
-        near(
-            student.newton_schulz5(G),
-            orthogonalised(G),
-            "Directions with singular value 0 stay at 0, and a single row or column is a matrix.",
+        G, U, V = matrix(draw, rows, cols, [3.0])
+        got = expect(student.newton_schulz5(G)).tensor(
+            (rows, cols), DOUBLE, "The result has shape and dtype of the argument."
+        )
+        value = float(U.T @ got @ V)
+        expect(got).true(
+            0.55 < value < 1.3,
+            "A matrix of rank one keeps its direction, with a singular value near 1; a single row "
+            "or column is a matrix.",
         )
 
 
@@ -540,7 +545,7 @@ def test_left_and_right_vectors_stay(student: Student, draw: Draw):
 @exercise("newton_schulz5")
 def test_dtypes_and_what_is_no_matrix(student: Student, draw: Draw):
     """float32 and bfloat16; a vector, a number and a stack of matrices."""
-    G, _, _ = matrix(draw, 6, 4, [1.0, 0.7, 0.4, 0.2])
+    G, _, _ = matrix(draw, 6, 4, SIGMA)
     for dtype in (torch.float32, torch.bfloat16):
         near(
             student.newton_schulz5(G.to(dtype)),
@@ -565,17 +570,16 @@ def muon_direction(gradients, mu: float, nesterov: bool) -> torch.Tensor:
 
 
 def muon_gradient(draw: Draw, rows: int, cols: int) -> torch.Tensor:
-    """A gradient with singular values that are not too small."""
-    k = min(rows, cols)
-    return matrix(draw, rows, cols, torch.linspace(1.0, 0.3, k, dtype=DOUBLE))[0]
+    """A gradient with singular values that are not too small; the smaller side is 4."""
+    return matrix(draw, rows, cols, SIGMA)[0]
 
 
 @exercise("muon_step", weight=3)
 def test_scale_and_decay_of_the_first_step(student: Student, draw: Draw):
     """The first step of a tall, a wide and a square weight, with a visible decay."""
-    for rows, cols in ((9, 4), (3, 8), (5, 5)):
+    for rows, cols in ((9, 4), (4, 8), (4, 4)):
         W, g = draw.normal(rows, cols) / 4, muon_gradient(draw, rows, cols)
-        lr, wd = float(draw.uniform(0.5, 0.8)), float(draw.uniform(0.6, 0.9))
+        lr, wd = float(draw.uniform(0.7, 0.8)), float(draw.uniform(0.6, 0.8))
         target, scale = orthogonalised(g), 0.2 * max(rows, cols) ** 0.5
         got, buf = step(student, "muon_step", W, g, None, lr, 0.9, wd)
         expect(buf).tensor((rows, cols), DOUBLE, "The buffer has shape and dtype of p.")
@@ -611,15 +615,15 @@ def test_scale_and_decay_of_the_first_step(student: Student, draw: Draw):
 def test_momentum_over_several_steps(student: Student, draw: Draw):
     """Four steps without decay, with and without Nesterov; sums and averages both count."""
     for nesterov in (True, False):
-        gradients = [muon_gradient(draw, 4, 7) for _ in range(4)]
-        mu, buf, W = float(draw.uniform(0.7, 0.9)), None, draw.normal(4, 7)
+        gradients = [muon_gradient(draw, 4, 9) for _ in range(4)]
+        mu, buf, W = float(draw.uniform(0.7, 0.9)), None, draw.normal(4, 9)
         for k, g in enumerate(gradients):
             got, buf = step(student, "muon_step", W, g, buf, 0.1, mu, 0.0, nesterov)
-            new = expect(got).tensor((4, 7), DOUBLE, "The weight keeps shape and dtype.")
+            new = expect(got).tensor((4, 9), DOUBLE, "The weight keeps shape and dtype.")
             seen = gradients[: k + 1]
 
             def path(direction):
-                return -0.1 * 0.2 * 7**0.5 * orthogonalised(direction)
+                return -0.1 * 0.2 * 9**0.5 * orthogonalised(direction)
 
             near(
                 new - W,
@@ -633,6 +637,7 @@ def test_momentum_over_several_steps(student: Student, draw: Draw):
                     "You weighed the gradient like a sum and the buffer like an average.":
                         path(g + mu * (1 - mu) * muon_direction(seen, mu, False)),
                 },
+                bound=BF16_SUMS,
             )  # fmt: skip
             W = new
 
@@ -656,7 +661,7 @@ def test_the_defaults_agree_with_the_library(student: Student, draw: Draw):
             "With the defaults (mu .95, wd .1, Nesterov) a step agrees with torch.optim.Muon and "
             "adjust_lr_fn='match_rms_adamw'.",
             dtype=torch.float32,
-            bound=0.08,
+            bound=BF16_SUMS,
         )
         W = target
 
@@ -667,9 +672,10 @@ def test_a_zero_gradient_only_decays(student: Student, draw: Draw):
     W = draw.normal(3, 5)
     got, _ = step(student, "muon_step", W, torch.zeros_like(W), None, 0.2, 0.9, 0.5)
     expect(got).close(0.9 * W, "With a gradient of zeros only the decay is left: no nan.")
-    got, _ = step(student, "muon_step", 0 * W, 1e4 * W, None, 0.2)
+    g = muon_gradient(draw, 4, 5)
+    got, _ = step(student, "muon_step", torch.zeros_like(g), 1e4 * g, None, 0.2)
     near(
         got,
-        -0.2 * 0.2 * math.sqrt(5) * orthogonalised(W),
+        -0.2 * 0.2 * math.sqrt(5) * orthogonalised(g),
         "The size of the gradient does not matter.",
     )

@@ -248,8 +248,8 @@ check.adam_step(adam_step)
 
 # %% [markdown]
 # The valley again. Adam sees both coordinates through its own rulers and starts along the diagonal,
-# one `lr` in each direction. *(Figure: the path of momentum swings through the valley; Adam's path
-# leaves at 45 degrees, crosses the axis and then runs along the floor.)*
+# one `lr` in each direction. *(Figure: the path of momentum jumps from wall to wall; Adam's
+# path is a smooth curve that crosses the floor a few times and ends near the middle.)*
 
 # %% tags=["show"]
 paths = {
@@ -634,7 +634,7 @@ def rules(kind: str, lr: float):
 
 
 grid = {
-    "SGD": (0.1, 0.3, 1.0),
+    "SGD": (0.03, 0.1, 0.3),
     "momentum .9": (0.03, 0.1, 0.3),
     "Adam": (1e-3, 3e-3, 1e-2),
     "the slide's Adam": (3e-3,),
@@ -658,9 +658,9 @@ plt.show()
 
 # %% [markdown]
 # A fair race gives everyone the same chance to tune; three rates each is the least. Read the table
-# once more: had you compared at one rate only, any order could have come out. And the slide's Adam
-# is not a catastrophe; it is a *different* optimiser, one that treats the many small gradients as
-# SGD would.
+# once more: the same optimiser at two rates can differ as much as two optimisers. And the slide's
+# Adam is not a catastrophe; it is a *different* optimiser, one that treats the many small gradients
+# as SGD would.
 
 # %% [markdown]
 # ## 6. Play with it

@@ -1,6 +1,6 @@
 """The cubic iteration.
 
-message: cubic
+message: singular values to 1
 """
 
 

@@ -1,6 +1,6 @@
-"""Treats tiny velocities as 0.
+"""Treats small velocities as 0.
 
-message: v = momentum
+message: v is a sum of gradients
 """
 
 

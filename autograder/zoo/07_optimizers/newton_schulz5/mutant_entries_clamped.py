@@ -1,4 +1,4 @@
-"""Clamps the entries to [-.5, .5].
+"""Clamps the entries to [-.25, .25].
 
 message: go through the polynomial
 """
@@ -13,5 +13,5 @@ def newton_schulz5(G, steps=5):
     for _ in range(steps):
         A = X @ X.T
         X = a * X + (b * A + c * A @ A) @ X
-    X = X.clamp(-0.5, 0.5)
+    X = X.clamp(-0.25, 0.25)
     return X.T if G.shape[0] > G.shape[1] else X
