@@ -61,24 +61,10 @@ class SafeCollect(ExchangeCollect):
         return {"username": student, "filename": name, "timestamp": timestamp}
 
     def _examine(self, path: str) -> tuple[str, datetime]:
-        """Whose submission a folder is, and when it was made."""
-        try:
-            student, assignment, claim = os.path.basename(path).rsplit("+", 3)[:3]
-            claimed = parse_utc(claim)
-        except (ValueError, OverflowError) as error:
-            raise Refused("its name is not that of a submission") from error
-        if assignment != self.coursedir.assignment_id:
-            raise Refused("its name is not that of a submission")
-        status = os.lstat(path)
-        if not stat.S_ISDIR(status.st_mode):
-            raise Refused("it is not a folder")
-        if status.st_uid != uid_of(student):
-            raise Refused(f"it names {student!r} and belongs to {_name(status.st_uid)}")
-        changed = _last_change(path)
-        if abs(changed - claimed) <= TOLERANCE:
-            return student, claimed
-        self.log.warning("%s: submitted at %s by its name; %s counts", student, claimed, changed)
-        return student, changed
+        student, claimed, counts = examine(path, self.coursedir.assignment_id)
+        if counts != claimed:
+            self.log.warning("%s: submitted at %s by its name; %s counts", student, claimed, counts)
+        return student, counts
 
     def do_copy(self, src: str, dest: str, log: Any = None) -> None:
         """Copy the regular files of the folder's owner, and write the time that counts."""
@@ -109,6 +95,28 @@ class SafeCollect(ExchangeCollect):
 
     def _wanted(self, name: str) -> bool:
         return not any(fnmatch.fnmatch(name, pattern) for pattern in self.coursedir.ignore)
+
+
+def examine(path: str, assignment: str) -> tuple[str, datetime, datetime]:
+    """Whose submission a folder in the exchange is, when it says it was made, and when that counts.
+
+    Raises:
+        Refused, OSError: it is nobody's.
+    """
+    try:
+        student, named, claim = os.path.basename(path).rsplit("+", 3)[:3]
+        claimed = parse_utc(claim)
+    except (ValueError, OverflowError) as error:
+        raise Refused("its name is not that of a submission") from error
+    if named != assignment:
+        raise Refused("its name is not that of a submission")
+    status = os.lstat(path)
+    if not stat.S_ISDIR(status.st_mode):
+        raise Refused("it is not a folder")
+    if status.st_uid != uid_of(student):
+        raise Refused(f"it names {student!r} and belongs to {_name(status.st_uid)}")
+    changed = _last_change(path)
+    return student, claimed, claimed if abs(changed - claimed) <= TOLERANCE else changed
 
 
 def uid_of(student: str) -> int:

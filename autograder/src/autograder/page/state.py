@@ -14,6 +14,7 @@ from nbgrader.utils import notebook_hash, parse_utc
 from autograder.classroom import gradebook, nbgrader_api, released_names
 from autograder.config import Assignment, assignments
 from autograder.course import Course, open_course
+from autograder.nbgrader_parts.collect import Refused, examine
 
 NEVER = datetime.min
 
@@ -62,12 +63,10 @@ def _inbound(folder: Path, assignment: str) -> dict[str, datetime]:
     latest: dict[str, datetime] = {}
     for path in folder.glob(f"*+{assignment}+*"):
         try:
-            student, name, claim = path.name.rsplit("+", 3)[:3]
-            when = parse_utc(claim)
-        except (ValueError, OverflowError):
+            student, _, when = examine(str(path), assignment)
+        except (Refused, OSError):
             continue
-        if name == assignment:
-            latest[student] = max(latest.get(student, NEVER), when)
+        latest[student] = max(latest.get(student, NEVER), when)
     return latest
 
 

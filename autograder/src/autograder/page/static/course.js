@@ -100,7 +100,8 @@ function job(each) {
   const line = element("li", "", each.state);
   line.append(element("span", each.state, "state"));
   line.append(element("strong", `${SAY[each.action]} ${each.assignment}`));
-  if (each.text) line.append(`: ${each.text}`);
+  const said = { waiting: "", running: each.text || "starting", done: each.text }[each.state];
+  if (said) line.append(`: ${said}`);
   if (each.state === "running") {
     const bar = element("progress");
     if (each.of) {
