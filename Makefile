@@ -1,8 +1,10 @@
 # Everything a newcomer needs; `make demo` and `make test` set up what they need by themselves.
-.PHONY: help setup demo test lint check clean docs/conventions.md
+.PHONY: help setup demo test lint check hub e2e clean headers docs/conventions.md
 SHELL := /bin/bash
 PY := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
+# A hub with sample users; a real one is installed by hub/install.sh (docs/operators.md).
+export HUB_DIR ?= /srv/sft2rl-sample
 
 help:  ## this list
 	@grep -E '^[a-z0-9.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,8 +32,21 @@ lint: setup
 check: setup  ## prove the hidden suites on their zoos
 	.venv/bin/course check
 
+hub:  ## a JupyterHub on this machine with an instructor and two students (as root)
+	bash hub/sample.sh $(HUB_DIR)
+	@echo "Open http://127.0.0.1:8000 (Ctrl-C ends the hub)"
+	bash hub/start.sh $(HUB_DIR)
+
+e2e: setup  ## a week of the course in a real browser on a real hub (as root)
+	bash tools/system-packages.sh chromium
+	bash hub/sample.sh $(HUB_DIR) --fresh
+	$(PY) -m pytest tests/e2e -x
+
 docs/conventions.md: setup  ## every stub and convention, made from solutions/
 	$(PY) tools/make_conventions.py
+
+headers: setup  ## the head of every notebook, made from course.toml
+	$(PY) tools/make_headers.py
 
 environment.yml: requirements.txt tools/make_environment.py
 	python3 tools/make_environment.py

@@ -198,3 +198,16 @@ def test_doctor_says_what_is_missing(root: Path, monkeypatch: pytest.MonkeyPatch
     assert shown.exit_code == 1
     assert "apt-get install bubblewrap" in shown.output
     assert not os.path.exists(root / "course")
+
+
+def test_nothing_is_released_before_its_date(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build.write(assignments()[0])
+    monkeypatch.setattr("autograder.check.check", lambda *args, **kwargs: {})
+    monkeypatch.setattr("autograder.check.problems", lambda report: [])
+    listed = root / "course.toml"
+    listed.write_text(listed.read_text().replace("release = 2026", "release = 2999"))
+    assignments.cache_clear()
+    refused = course("release", "next")
+    assert refused.exit_code == 1
+    assert "00_tiny is to be released from 07 September 2999, 08:00 +0200" in refused.output
+    assert not list((root / "course" / "release").iterdir())

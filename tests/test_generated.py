@@ -8,6 +8,12 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import make_conventions  # noqa: E402
 import make_environment  # noqa: E402
+import make_headers  # noqa: E402
+import pytest  # noqa: E402
+
+from autograder import cells  # noqa: E402
+from autograder.build import parse_source  # noqa: E402
+from autograder.config import Assignment, assignments  # noqa: E402
 
 
 def test_environment_yml_carries_the_pins_of_requirements_txt():
@@ -27,3 +33,20 @@ def test_every_pin_is_the_one_of_the_lock():
 def test_conventions_md_lists_the_stubs_as_they_are():
     text = (ROOT / "docs" / "conventions.md").read_text("utf-8")
     assert text == make_conventions.conventions(), "run `make docs/conventions.md`"
+
+
+@pytest.mark.parametrize("assignment", assignments(ROOT), ids=lambda each: each.name)
+def test_every_notebook_has_the_head_that_course_toml_gives(assignment: Assignment):
+    source = assignment.solution.read_text("utf-8")
+    assert source == make_headers.with_head(assignment), "run `python tools/make_headers.py`"
+
+
+@pytest.mark.parametrize("assignment", assignments(ROOT), ids=lambda each: each.name)
+def test_the_map_of_the_readme_is_right(assignment: Assignment):
+    notebook = parse_source(assignment)
+    machine, hand = sum(cells.exercises(notebook).values()), sum(cells.manual(notebook).values())
+    rows = (ROOT / "README.md").read_text("utf-8").splitlines()
+    (row,) = [row for row in rows if row.startswith(f"| `{assignment.name}` |")]
+    columns = [column.strip() for column in row.strip("| ").split("|")]
+    wanted = [assignment.section, f"{machine:g} + {hand:g}", str(assignment.minutes)]
+    assert [columns[1], *columns[3:5]] == wanted

@@ -1,5 +1,6 @@
 """The replaced parts of nbgrader: a class in a real course folder with a real gradebook."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -140,6 +141,19 @@ def test_stock_tools_agree_with_the_score_in_the_notebook(graded: Class) -> None
 
     cells = {cell.id: cell for cell in graded.autograded("ben").cells}
     assert determine_grade(cells["test_double"]) == (1.0, 2.0)
+
+
+def test_every_grade_leaves_a_record(graded: Class) -> None:
+    lines = [json.loads(line) for line in graded.course.audit_file.read_text().splitlines()]
+    records = {line["student"]: line for line in lines}
+    assert records["ada"]["score"] == 3.5 and records["json"]["status"] != "graded"
+    assert records["ada"]["key"] == records["ben"]["key"]
+    assert records["ada"]["submission"] != records["ben"]["submission"]
+    kept = graded.autograded("ada").metadata.sft2rl.audit
+    assert {name: records["ada"][name] for name in kept} == kept
+    assert set(kept) == {"submission", "release", "suite", "key", "versions", "sandbox"}
+    secret = graded.course.key()
+    assert secret.hex() not in str(lines) and str(secret) not in str(lines)
 
 
 def test_grading_again_leaves_what_is_unchanged(graded: Class) -> None:

@@ -119,6 +119,18 @@ print(dict(
     assert got["raw"] == got["audit"] == denied
 
 
+def test_two_gloo_processes_meet_on_the_loopback():
+    source = """
+import torch
+from sft2rl.parallel import gloo_all_reduce, run
+def mean(rank):
+    return gloo_all_reduce([torch.tensor([7.0, 1.0])[rank]], [7 - 6 * rank]).item()
+def together(): return run(2, mean)
+"""
+    with run(source, limits=replace(LIMITS, loopback=True)) as submission:
+        assert call(submission, "together") == [6.25, 6.25]
+
+
 def test_outputs_are_kept_in_order_and_capped():
     source = "print('a'); display(1); import sys; print('b', file=sys.stderr); 7"
     with run(source, "print('x' * 10**8)", "1/0") as submission:

@@ -10,7 +10,7 @@ import nbformat.v4 as v4
 import pytest
 
 from autograder import check, grade
-from autograder.config import Assignment, Limits
+from autograder.config import Assignment, CourseError, Limits
 from autograder.results import ExerciseResult, Incident, Result
 from autograder.scoring import score_notebook
 
@@ -232,3 +232,10 @@ def test_a_fault_in_scoring_a_file_costs_nobody_anything(assignment, tmp_path, m
 def test_empty_notebook_scores_nothing(assignment):
     result = score_notebook(v4.new_notebook(), assignment, b"key")
     assert result.status == "graded" and result.max_score == 0
+
+
+def test_exercises_that_need_each_other_are_refused(assignment):
+    text = assignment.suite.read_text()
+    assignment.suite.write_text(text + "\nDEPENDS = {'double': ['area'], 'area': ['double']}\n")
+    with pytest.raises(CourseError, match="depends on itself"):
+        score_notebook(v4.new_notebook(), assignment, b"key")

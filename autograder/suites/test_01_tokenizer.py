@@ -236,10 +236,11 @@ def test_words_numbers_and_signs_are_separate_pieces(student: Student, draw: Dra
 
 @exercise("pre_tokenize", weight=1)
 def test_contractions_are_cut_in_lower_case_only(student: Student, draw: Draw):
-    """Contractions in lower and upper case, and an apostrophe before other letters."""
+    """Contractions in both cases, also after numbers and signs, and other apostrophes."""
     endings = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"]
     fragments = [f" {draw.word()}{ending}" for ending in endings]
     fragments += [f" it{ending.upper()}" for ending in endings] + [" o'clock", " x'sy", " 'tis"]
+    fragments += [" the 1980's", " (why)'ll", " _'t", " it\u2019s", " ''re"]
     text = "".join(draw.shuffled(fragments))
     expect(student.pre_tokenize(text)).equals(
         library_pieces(text),
@@ -276,6 +277,7 @@ def test_letters_and_numbers_are_those_of_unicode(student: Student, draw: Draw):
 def test_runs_of_white_space_leave_one_for_the_next_word(student: Student, draw: Draw):
     """Runs of spaces, tabs and line ends before words, before signs, and at the end."""
     blanks = ["  ", "   ", "\n", "\n\n", " \n", "\n ", "\t", " \t ", "\r\n", "\u00a0 "]
+    blanks += ["\n\n\n", "\n \n", "\u2003\u2003\u2003", " \u3000", "\u2009 "]
     body = "".join(blank + draw.word() for blank in draw.shuffled(blanks))
     for end in ("  !", "   ", "\n"):
         text = body + end
@@ -504,6 +506,18 @@ def test_the_vocabulary_spells_every_id(student: Student, draw: Draw):
     expect(training(student, shared, 259)[0]).equals(
         library_training(shared, 259)[0],
         message + " It need not be valid UTF-8.",
+    )
+
+
+@exercise("train_bpe", weight=1)
+def test_tokens_may_be_long_or_blank(student: Student, draw: Draw):
+    """A long word and a long run of spaces, each several times, merged to the end."""
+    letters = "".join(draw.sample("abcdefghijklmnopqrstuvwxyz", 24))
+    text = f"{letters}\n" * 5 + "x" + (" " * 12 + "x") * 7
+    vocab, merges = library_training([text], 300)
+    expect(training(student, [text], 300)).equals(
+        (vocab, merges),
+        "A token may be as long as a pre-token, and white space is merged like everything else.",
     )
 
 

@@ -155,6 +155,15 @@ def test_rewards_in_the_thousands_are_harmless(student: Student, draw: Draw):
 
 
 @exercise("bt_probability")
+def test_single_precision_stays_single(student: Student, draw: Draw):
+    """Rewards in single precision."""
+    r_w, r_l = draw.normal(5, dtype=torch.float32), draw.normal(5, dtype=torch.float32)
+    expect(student.bt_probability(r_w, r_l)).close(
+        sigma(r_w - r_l), "The result has the dtype of the rewards."
+    )
+
+
+@exercise("bt_probability")
 def test_shapes_broadcast(student: Student, draw: Draw):
     """A column of rewards against a row gives a table."""
     column, row = draw.normal(3, 1), draw.normal(1, 4)
@@ -270,7 +279,7 @@ def test_two_items_have_a_closed_form(student: Student, draw: Draw):
 @exercise("fit_bt")
 def test_rewards_are_recovered_from_exact_probabilities(student: Student, draw: Draw):
     """Vote counts made from known rewards, on an unbalanced schedule."""
-    truth = torch.tensor(draw.shuffled([-1.2, -0.4, 0.1, 0.9, 1.6]), dtype=F64)
+    truth = torch.tensor(draw.shuffled([-3.4, -0.4, 0.1, 0.9, 3.6]), dtype=F64)
     played = draw.integers(5, 60, 5, 5).double().triu(1)
     played = played + played.T
     wins = played * sigma(truth[:, None] - truth[None, :])
@@ -437,8 +446,8 @@ def test_reward_trains_head_and_body(student: Student, draw: Draw):
 
 @exercise("kl_objective", weight=2)
 def test_objective_is_reward_minus_beta_kl(student: Student, draw: Draw):
-    """Three prompts with five completions, a reference that is not uniform, beta not 1."""
-    p, ref, r = draw.probs(3, 5), draw.probs(3, 5), draw.normal(3, 5)
+    """A table of prompts with five completions each, beta not 1."""
+    p, ref, r = draw.probs(2, 3, 5), draw.probs(2, 3, 5), draw.normal(2, 3, 5)
     beta = draw.choice([0.3, 0.6, 2.5])
     gain, cost = (p * r).sum(-1), kl(p, ref)
     expect(student.kl_objective(p, ref, r, beta)).close(
@@ -477,10 +486,10 @@ def test_impossible_completions_count_nothing(student: Student, draw: Draw):
 
 @exercise("kl_objective")
 def test_objective_is_differentiable_in_the_policy(student: Student, draw: Draw):
-    """The gradient in the probabilities, by value."""
+    """The gradient in the probabilities, by value; a large beta."""
     p, ref, r = draw.probs(4), draw.probs(4), draw.normal(4)
-    got = student.grad("kl_objective", p, ref, r, 0.4, wrt=(0,))
-    want = r - 0.4 * ((p / ref).log() + 1)
+    got = student.grad("kl_objective", p, ref, r, 12.0, wrt=(0,))
+    want = r - 12.0 * ((p / ref).log() + 1)
     expect(got.grads[0]).close(
         want, f"The slope in pi(y) is R(y) - beta * (ln(pi / pi_ref) + 1). {NO_GRADIENT}"
     )
@@ -491,8 +500,8 @@ def test_objective_is_differentiable_in_the_policy(student: Student, draw: Draw)
 
 @exercise("log_partition", weight=2)
 def test_partition_function_of_several_prompts(student: Student, draw: Draw):
-    """Three prompts with four completions each, beta not 1."""
-    ref, r, beta = draw.probs(3, 4), draw.normal(3, 4), draw.choice([0.4, 0.7, 2.0])
+    """A table of prompts with four completions each, beta not 1."""
+    ref, r, beta = draw.probs(2, 3, 4), draw.normal(2, 3, 4), draw.choice([0.4, 0.7, 2.0])
     each = weights(ref, r, beta)
     want = each.sum(-1).log()
     expect(student.log_partition(ref, r, beta)).close(
@@ -543,8 +552,8 @@ def test_slope_of_log_partition_is_the_optimal_policy(student: Student, draw: Dr
 
 @exercise("optimal_policy", weight=2)
 def test_policy_is_the_tilted_reference(student: Student, draw: Draw):
-    """Three prompts with four completions each, beta not 1."""
-    ref, r, beta = draw.probs(3, 4), draw.normal(3, 4), draw.choice([0.4, 0.7, 2.0])
+    """A table of prompts with four completions each, beta not 1."""
+    ref, r, beta = draw.probs(2, 3, 4), draw.normal(2, 3, 4), draw.choice([0.4, 0.7, 2.0])
     each = weights(ref, r, beta)
     expect(student.optimal_policy(ref, r, beta)).close(
         each / each.sum(-1, keepdim=True),
@@ -610,8 +619,8 @@ def test_tiny_and_zero_reference_probabilities(student: Student, draw: Draw):
 
 @exercise("objective_gap", weight=2)
 def test_gap_is_the_objective_lost(student: Student, draw: Draw):
-    """Three prompts; the objective at the optimum minus the objective at the policy."""
-    p, ref, r = draw.probs(3, 4), draw.probs(3, 4), 2 * draw.normal(3, 4)
+    """A table of prompts; the objective at the optimum minus the objective at the policy."""
+    p, ref, r = draw.probs(2, 3, 4), draw.probs(2, 3, 4), 2 * draw.normal(2, 3, 4)
     beta = draw.choice([0.4, 0.7, 2.0])
     best = optimum(ref, r, beta)
     want = objective(best, ref, r, beta) - objective(p, ref, r, beta)
@@ -658,6 +667,19 @@ def test_greedy_policies_have_a_finite_regret(student: Student, draw: Draw):
     )
 
 
+@exercise("objective_gap")
+def test_small_beta_has_a_finite_regret(student: Student, draw: Draw):
+    """R / beta in the thousands: the optimum gives all but one completion no probability."""
+    p, ref, beta = draw.probs(4), draw.probs(4), 1e-3
+    r = torch.tensor(draw.shuffled([3.0, 1.0, -0.5, -2.0]), dtype=F64) + 0.1 * draw.normal(4)
+    best = r.max() + beta * ref[r.argmax()].log()  # beta ln Z: the other terms are below e^-1000
+    expect(student.objective_gap(p, ref, r, beta)).close(
+        best - objective(p, ref, r, beta),
+        "The optimum underflows to 0: take ln pi* = ln pi_ref + R / beta - ln Z, not the "
+        "logarithm of its probabilities.",
+    )
+
+
 # --- implicit_reward ----------------------------------------------------------------------------
 
 
@@ -687,10 +709,11 @@ def test_reward_is_beta_times_the_log_ratio(student: Student, draw: Draw):
 def test_long_completions_do_not_underflow(student: Student, draw: Draw):
     """Log-probabilities of completions with thousands of tokens."""
     ref = -draw.uniform(1000, 5000, 4)
-    h = draw.uniform(1, 20, 4)
+    h = draw.uniform(600, 900, 4) * torch.tensor([1.0, -1.0, 1.0, -1.0], dtype=F64)
     expect(student.implicit_reward(ref + h, ref, 0.2)).close(
         0.2 * h,
-        "exp of such log-probabilities is 0: subtract logarithms, do not divide probabilities.",
+        "Implicit rewards of any size count in full, without a clamp. exp of such "
+        "log-probabilities is 0: subtract logarithms, do not divide probabilities.",
     )
 
 
@@ -825,9 +848,10 @@ def test_reductions_of_dpo(student: Student, draw: Draw):
     expect(student.dpo_loss(*single, 0.4, reduction="none")).close(
         nll(0.4 * gap_of(single)), "A batch of one pair is still a batch: keep its dimension."
     )
-    expect(student.raised("dpo_loss", *pairs, 0.4, reduction="median")).equals(
-        "ValueError", "Any other reduction raises a ValueError."
-    )
+    for other in ("median", "MEAN", "", None):
+        expect(student.raised("dpo_loss", *pairs, 0.4, reduction=other)).equals(
+            "ValueError", "Any other reduction raises a ValueError."
+        )
 
 
 @exercise("dpo_loss")
@@ -1007,12 +1031,12 @@ def test_ipo_loss_of_a_batch(student: Student, draw: Draw):
 def test_target_is_a_two_sided_minimum(student: Student, draw: Draw):
     """Gaps at the target and equally far on either side of it."""
     tau = draw.choice([0.15, 0.3, 0.8])
-    off = float(draw.uniform(0.5, 3, 1)[0])
+    off = float(draw.uniform(300, 400, 1)[0])
     gap = 1 / (2 * tau) + torch.tensor([0.0, off, -off], dtype=F64)
     zero, ref = torch.zeros(3, dtype=F64), -draw.uniform(5, 30, 3)
     expect(student.ipo_loss(gap + ref, zero, ref, zero, tau, reduction="none")).close(
         torch.tensor([0.0, off**2, off**2], dtype=F64),
-        "The loss is 0 at a gap of 1 / (2 tau) and equally large on both sides of it.",
+        "The loss is 0 at a gap of 1 / (2 tau) and equally large on both sides, without a cap.",
     )
 
 
@@ -1029,9 +1053,10 @@ def test_reductions_of_ipo(student: Student, draw: Draw):
     expect(student.ipo_loss(*single, 0.4, reduction="none")).close(
         (gap_of(single) - 1.25) ** 2, "A batch of one pair is still a batch: keep its dimension."
     )
-    expect(student.raised("ipo_loss", *pairs, 0.4, reduction="median")).equals(
-        "ValueError", "Any other reduction raises a ValueError."
-    )
+    for other in ("median", "MEAN", "", None):
+        expect(student.raised("ipo_loss", *pairs, 0.4, reduction=other)).equals(
+            "ValueError", "Any other reduction raises a ValueError."
+        )
 
 
 @exercise("ipo_loss")
@@ -1185,7 +1210,7 @@ def test_bradley_terry_labels(student: Student, draw: Draw):
 
 @exercise("ipo_closed_form")
 def test_certain_labels_and_tiny_tau(student: Student, draw: Draw):
-    """Labels of 0 and 1 with a tau of 1e-4: a clear winner, and a cycle without one."""
+    """A tau of 1e-4: a clear winner, a cycle without one, and labels that all but tie."""
     ref, third = draw.probs(3), torch.full((3,), 1 / 3, dtype=F64)
     cycle = torch.tensor([[0.5, 1.0, 0.0], [0.0, 0.5, 1.0], [1.0, 0.0, 0.5]], dtype=F64)
     order = torch.tensor([[0.5, 1.0, 1.0], [0.0, 0.5, 1.0], [0.0, 0.0, 0.5]], dtype=F64)
@@ -1193,4 +1218,10 @@ def test_certain_labels_and_tiny_tau(student: Student, draw: Draw):
     expect(student.ipo_closed_form(ref, third, cycle, 1e-4)).close(ref, text)
     expect(student.ipo_closed_form(ref, draw.probs(3), order, 1e-4)).close(
         torch.tensor([1.0, 0.0, 0.0], dtype=F64), text
+    )
+    mu, tilt_of = draw.probs(3), draw.uniform(0.5, 2, 3, 3).triu(1)
+    close = 0.5 + 1e-4 * (tilt_of - tilt_of.T)
+    want = ref * ((tilt_of - tilt_of.T) @ mu).exp()
+    expect(student.ipo_closed_form(ref, mu, close, 1e-4)).close(
+        want / want.sum(), "tau counts however small it is: no floor under it.", rtol=1e-6
     )

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 01 · Tokenizer
 #
-# Lecture section I.A · 150 minutes · 34 points (30 by machine, 4 by hand)
+# Lecture I.A · about 150 minutes · 30 points by machine, 4 by hand
 #
 # **You will be able to**
 #
@@ -27,7 +27,7 @@
 #
 # **You need** Python and a little PyTorch (indexing, `log_softmax`). No earlier assignment.
 #
-# **Map.** this is the start → **01 tokenizer** → 02 transformer, 03 rotary positions
+# **Map** the start → **01 · Tokenizer** → 02 · Transformer
 
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "setup"}
 import math
@@ -456,7 +456,8 @@ def encode(text: str, merges: list[tuple[int, int]]) -> list[int]:
 
     Returns:
         Token ids, ints: per pre-token its byte ids (BYTE_TO_ID), of which the mergeable
-        pair with the lowest k is merged, again and again, until none is left.
+        pair with the lowest k is merged, again and again, until none is left; where it
+        occurs several times, from left to right.
     """
     ### BEGIN SOLUTION
     rank = {pair: k for k, pair in enumerate(merges)}
@@ -695,7 +696,7 @@ def shift_labels(
             not changed.
         prompt_len: [B], torch.long: tokens of the prompt in each row, at least 1.
         pad_id: the padding id, which is the EOS id, too. After the prompt, its first
-            occurrence is the EOS that ends the completion; later ones are padding. A
+            occurrence is the EOS that ends the completion; only padding follows it. A
             row without it was cut off, and counts to its end. Within the prompt it is
             an ordinary token.
 

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 03 · Rotary positions
 #
-# Lecture section I.C · about 120 minutes · 13 points by machine + 4 by hand
+# Lecture I.C · about 120 minutes · 13 points by machine, 4 by hand
 #
 # **You will be able to**
 #
@@ -27,7 +27,7 @@
 # **You need** scaled dot-product attention and multi-head attention (`02_transformer`), the sine
 # and cosine of a sum, and 2 x 2 rotation matrices.
 #
-# **Map** `02_transformer` → **`03_rope`** → `04_decoding`
+# **Map** 02 · Transformer → **03 · Rotary positions** → 04 · Decoding
 
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "setup"}
 import platform

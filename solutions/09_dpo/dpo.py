@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 09 · Preferences and DPO
 #
-# Lecture II.D.2 · about 180 minutes · 32 points (28 by machine, 4 by hand)
+# Lecture II.D.2 · about 180 minutes · 28 points by machine, 4 by hand
 #
 # People find it hard to say *how good* an answer is and easy to say *which of two* is better. This
 # notebook goes from such votes to a trained policy: first by way of a reward model, then without
@@ -30,7 +30,7 @@
 # **You need** probabilities and gradients in PyTorch; from 08 (SFT) the log-probability of a
 # completion, summed over its tokens.
 #
-# **Map** 08 SFT → **09 preferences and DPO** → 10 policy gradient and RLOO.
+# **Map** 08 · Pretraining and supervised fine-tuning → **09 · Preferences and DPO** → 10 · Policy gradient and RLOO
 
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "setup"}
 import math

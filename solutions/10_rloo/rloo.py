@@ -29,8 +29,7 @@
 #
 # **You need** log-probabilities of sequences (01) and the KL-regularised objective of DPO (09).
 #
-# **Map** 09 DPO learns from fixed preferences → **10 RLOO learns from its own samples** → 11 CoPG
-# learns from somebody else's samples.
+# **Map** 09 · Preferences and DPO → **10 · Policy gradient and RLOO** → 11 · Contrastive policy gradient
 #
 # **Notation** $\pi$ is the policy we train, $\pi_{\text{ref}}$ the reference, $\beta \ge 0$ the
 # strength of the KL penalty, $R$ the reward. All logarithms are natural. `logps` are

@@ -14,7 +14,7 @@
 # %% [markdown]
 # # 11 · Contrastive policy gradient
 #
-# Lecture II.E.3 · about 180 minutes · 24 points by machine + 4 by hand
+# Lecture II.E.3 · about 180 minutes · 24 points by machine, 4 by hand
 #
 # **You will be able to**
 #
@@ -27,7 +27,7 @@
 #
 # **You need** 09 (DPO, IPO) and 10 (policy gradient, RLOO).
 #
-# **Map** 10 · Policy gradient and RLOO → **11 · CoPG** → 12 · PPO and GRPO
+# **Map** 10 · Policy gradient and RLOO → **11 · Contrastive policy gradient** → 12 · Trust regions, PPO and GRPO
 
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "setup"}
 import matplotlib

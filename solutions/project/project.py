@@ -12,9 +12,9 @@
 # ---
 
 # %% [markdown]
-# # Project · From ratings to a trained policy
+# # Final project
 #
-# The lecture's practical · several sessions, about 10 hours · 72 points (60 by machine, 12 by hand)
+# Lecture practical · about 600 minutes · 60 points by machine, 12 by hand
 #
 # You take a small language model that writes film reviews, and what real people thought of real
 # reviews, and you make the model write reviews that people would rate highly, without letting it
@@ -31,7 +31,7 @@
 #
 # **You need** 08 (SFT), 09 (DPO), 10 (policy gradient, RLOO) and 11 (CoPG).
 #
-# **Map** 13 ShiQ → **project**: everything at once.
+# **Map** 13 · Multi-turn, soft Bellman and ShiQ → **Final project** → your own work
 
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "setup"}
 import copy

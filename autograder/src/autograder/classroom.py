@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps.api import NbGraderAPI
 from traitlets.config import PyFileConfigLoader
 
-from autograder import incidents
+from autograder import check, incidents
 from autograder.build import problems, read_source
 from autograder.cells import to_text
 from autograder.config import Assignment, CourseError
@@ -233,6 +234,17 @@ def generate(api: NbGraderAPI, course: Course, assignment: Assignment) -> None:
         raise CourseError(f"nbgrader generate_assignment failed:\n{outcome.get('log', '')}")
     with gradebook(api) as book:
         book.update_or_create_assignment(assignment.name, duedate=assignment.due.isoformat())
+
+
+def refusals(assignment: Assignment, now: datetime | None = None) -> list[str]:
+    """Why an assignment is not to be released now; empty when it may be.
+
+    Its date must have come, and its suite must be proved on its zoo, which takes minutes.
+    """
+    if (now or datetime.now(UTC)) < assignment.release:
+        when = f"{assignment.release:%d %B %Y, %H:%M %z}"
+        return [f"{assignment.name} is to be released from {when} (course.toml)."]
+    return check.problems(check.check(assignment))
 
 
 def release(course: Course, assignment: Assignment) -> str:

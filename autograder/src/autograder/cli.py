@@ -89,7 +89,7 @@ def list_(json_: JsonOption = False, course: CourseOption = None) -> int:
         return DONE
     table = Table(box=None, caption="points: by machine + by hand", caption_justify="left")
     for heading in ("name", "title", "due", "exercises", "points"):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading, no_wrap=heading != "title")
     for row in rows:
         table.add_row(
             row["name"],
@@ -320,9 +320,10 @@ def release(
 ) -> int:
     """Check an assignment and release it to the students through nbgrader.
 
-    `next` is the first one, in the order of course.toml, that was not released yet.
+    `next` is the first one, in the order of course.toml, that was not released yet. Refuses, with
+    the reasons, before its release date or if `course check` finds something.
     """
-    from autograder import check, classroom
+    from autograder import classroom
     from autograder.course import open_course
 
     folder = open_course(course_dir(course))
@@ -330,8 +331,8 @@ def release(
         _next(classroom.released_names(folder)) if name == "next" else find_assignment(name)
     )
     with err.status(f"{assignment.name}: checking its suite"):
-        report = check.check(assignment)
-    if found := check.problems(report):
+        found = classroom.refusals(assignment)
+    if found:
         for problem in found:
             out.print(escape(problem), style="red", highlight=False, soft_wrap=True)
         return WANTING
@@ -387,23 +388,57 @@ def leaderboard(
 
 @verb
 def bench(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Only the project has one.")],
+    name: Annotated[str, typer.Argument(metavar="[project|grading]", help="What to measure.")],
     python: Annotated[
         str, typer.Option("--python", metavar="PATH", help="An interpreter that has TRL as well.")
     ] = sys.executable,
     steps: Annotated[int, typer.Option(metavar="N", help="Timed steps of every run.")] = 20,
     rounds: Annotated[int, typer.Option(metavar="N", help="Runs of each side, in turns.")] = 3,
+    assignment: Annotated[
+        str, typer.Option("--assignment", metavar="NAME", help="What the class hands in.")
+    ] = "01_tokenizer",
+    students: Annotated[int, typer.Option(metavar="N", help="Size of the class.")] = 300,
+    peers: Annotated[int, typer.Option(metavar="N", help="What the peers are timed on.")] = 12,
     json_: JsonOption = False,
     course: CourseOption = None,
 ) -> int:
-    """Train DPO and RLOO with the project's code and with TRL's trainers, side by side.
+    """Measure side by side with peers.
 
-    One thread on the CPU, float32; tokens per second of CPU time, and peak memory of the process.
+    project: DPO and RLOO with the project's code and with TRL's trainers, one thread, float32;
+    tokens per second of CPU time, and peak memory of the process.
+
+    grading: a class graded by `course grade`, by the same tests without sandbox or gradebook, and
+    by stock nbgrader; CPU seconds of the whole machine, so run nothing else.
     """
+    if name == "project":
+        return _bench_project(python, steps, rounds, json_)
+    if name == "grading":
+        return _bench_grading(find_assignment(assignment), students, peers, json_)
+    raise CourseError(f"There is no benchmark of {name!r}: `course bench project` or `grading`.")
+
+
+def _bench_grading(assignment: Assignment, students: int, peers: int, json_: bool) -> int:
+    from dataclasses import asdict
+
+    from autograder import bench_grading
+
+    with err.status(f"grading {students} submissions of {assignment.name}, some minutes"):
+        costs = bench_grading.compare(assignment, students, peers)
+    if json_:
+        print(json.dumps([asdict(cost) for cost in costs], indent=2))
+        return DONE
+    table = Table(box=None, title=assignment.name, title_justify="left")
+    for heading in ("side", "submissions", "CPU s each", "s each"):
+        table.add_column(heading, justify="left" if heading == "side" else "right")
+    for cost in costs:
+        table.add_row(cost.side, str(cost.submissions), f"{cost.cpu:.3f}", f"{cost.wall:.3f}")
+    out.print(table)
+    return DONE
+
+
+def _bench_project(python: str, steps: int, rounds: int, json_: bool) -> int:
     from autograder import bench as benchmark
 
-    if name != "project":
-        raise CourseError(f"There is no benchmark of {name!r}: `course bench project`.")
     with err.status("training, some minutes"):
         report = benchmark.compare(python, steps, rounds)
     if json_:

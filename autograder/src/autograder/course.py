@@ -39,6 +39,11 @@ class Course:
         return self.root / "DEVELOPMENT"
 
     @property
+    def audit_file(self) -> Path:
+        """One line of JSON per grade."""
+        return self.root / "audit.jsonl"
+
+    @property
     def config_file(self) -> Path:
         return self.root / "nbgrader_config.py"
 

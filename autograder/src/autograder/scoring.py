@@ -298,7 +298,9 @@ class _Plugin:
         self.module = items[0].module
         self.worked = True
         try:
-            self.work(Suite(self.assignment, [_hidden_test(item) for item in items], self))
+            suite = Suite(self.assignment, [_hidden_test(item) for item in items], self)
+            _look_for_cycles(suite.depends)
+            self.work(suite)
         except BaseException as error:
             self.failure = error
         return True
@@ -335,6 +337,18 @@ def _hidden_test(item: pytest.Function) -> HiddenTest:
     if mark is None or not inspect.getdoc(item.function):
         raise CourseError(f"{item.nodeid}: a hidden test needs @exercise(...) and a docstring.")
     return HiddenTest(item, **{"weight": 1.0, "inplace": False, **_renamed(mark.kwargs)})
+
+
+def _look_for_cycles(depends: dict[str, list[str]]) -> None:
+    """Two exercises that need each other would both be scored with the reference."""
+    for name in depends:
+        todo, seen = list(depends[name]), set[str]()
+        while todo:
+            if (each := todo.pop()) == name:
+                raise CourseError(f"DEPENDS: {name} depends on itself, directly or through others.")
+            if each not in seen:
+                seen.add(each)
+                todo += depends.get(each, [])
 
 
 def _renamed(kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -192,7 +192,7 @@ def _file_system() -> list[str]:
         (str(here / "worker"), "/run/worker"),
         (str(_package_folder("sft2rl")), "/run/lib/sft2rl"),
     ]
-    options = _parents(inside for _, inside in binds) + links
+    options = _parents([*(inside for _, inside in binds), HUGE_PAGES]) + links
     for outside, inside in binds:
         options += ["--ro-bind", outside, inside]
     for path in ("/etc/ld.so.cache", HUGE_PAGES):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import glob
 import re
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from autograder.doctor import require_sandbox
 from autograder.grade import Releases, prepare_folder
 
 MAX_TIMESTAMP = 200
+MAX_SECRET = 200
 
 
 class CourseAutograde(Autograde):
@@ -70,6 +72,19 @@ class CourseAutograde(Autograde):
         path.write_text(to_text(notebook), "utf-8")
         if timestamp := _timestamp(folder):
             (staged / "timestamp.txt").write_text(timestamp)
+        (staged / "submission_secret.txt").write_text(_secret(folder))
+
+
+def _secret(folder: Path) -> str:
+    """Under which feedback lies in the exchange; a new one where the student's cannot be used.
+
+    Without one, nbgrader would stop releasing feedback at this student.
+    """
+    try:
+        secret = reader.content_of(folder / "submission_secret.txt", MAX_SECRET).decode("ascii")
+    except (OSError, ValueError, reader.Unreadable):
+        secret = ""
+    return secret if re.fullmatch(r"[0-9a-f]{128}", secret) else secrets.token_hex(64)
 
 
 def _timestamp(folder: Path) -> str:

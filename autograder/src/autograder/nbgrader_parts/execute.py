@@ -12,7 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder import cells, incidents
+from autograder import audit, cells, incidents
 from autograder.config import find_assignment
 from autograder.course import Course
 from autograder.grade import add_artefacts, digest, grade
@@ -31,12 +31,16 @@ class SandboxExecute(NbGraderPreprocessor):
     ) -> tuple[NotebookNode, dict[str, Any]]:
         name, student = (resources["nbgrader"][each] for each in ("assignment", "student"))
         coursedir = self.parent.parent.coursedir
-        assignment, key = find_assignment(name), Course(Path(coursedir.root)).key()
+        course = Course(Path(coursedir.root))
+        assignment, key = find_assignment(name), course.key()
         result = found.pop(digest(nb), None) or grade(nb, assignment, key)
         submitted = coursedir.format_path(coursedir.submitted_directory, student, name)
         add_artefacts(result, assignment, Path(submitted))
         resources["autograder"] = {"result": result}
         _show_outputs(nb, result)
+        trace = audit.trace(nb, assignment, key)
+        audit.append(course.audit_file, student, name, result, trace)
+        nb.metadata.sft2rl["audit"] = trace
         nb.metadata.sft2rl["result"] = result.as_dict(resources["nbgrader"]["notebook"], name)
         if notes := incidents.notes(result):
             text = "\n".join(["### What the grader met", "", *(f"- {note}" for note in notes)])

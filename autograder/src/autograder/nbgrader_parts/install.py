@@ -38,6 +38,7 @@ def configure(config: Config, root: Path) -> None:
     config.CourseDirectory.ignore.append("runs")
     # A corrected version may be released over the first one: grading knows both.
     config.ExchangeReleaseAssignment.force = True
+    config.ExchangeFactory.collect = f"{PARTS}.collect.SafeCollect"
     config.GenerateAssignment.preprocessors = generate_preprocessors()
     # Rebuilding on the release has replaced what nbgrader would overwrite from its database.
     config.Autograde.sanitize_preprocessors = [f"{NBGRADER}.CheckCellMetadata"]

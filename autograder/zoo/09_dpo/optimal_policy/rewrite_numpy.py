@@ -10,7 +10,6 @@ def optimal_policy(ref_probs, rewards, beta):
         each = np.exp(scores - scores.max())
         return each / each.sum()
 
-    if ref_probs.ndim == 1:
-        return torch.from_numpy(one(ref_probs.numpy(), rewards.numpy()))
-    rows = [one(a, b) for a, b in zip(ref_probs.numpy(), rewards.numpy())]
-    return torch.from_numpy(np.stack(rows))
+    flat = zip(ref_probs.reshape(-1, ref_probs.shape[-1]), rewards.reshape(-1, rewards.shape[-1]))
+    rows = [one(a.numpy(), b.numpy()) for a, b in flat]
+    return torch.from_numpy(np.stack(rows)).reshape(ref_probs.shape)

@@ -1,0 +1,159 @@
+"""A student's functions in this very process: for benchmarks only, never for a grade.
+
+`LocalStudent` answers a hidden suite like `autograder.student.Student`, without a sandbox.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+from importlib import import_module
+from itertools import islice
+from typing import Any
+
+import torch
+
+from autograder.student import CheckFailed, Gradient, Model, StudentFailed
+
+
+class LocalStudent:
+    """Calls functions of a namespace directly."""
+
+    def __init__(self, space: dict[str, Any]) -> None:
+        self._space = space
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *args, **kwargs: _wrapped(_call(self._space.get(name), args, kwargs))
+
+    def new(self, name: str, *args: Any, **kwargs: Any) -> LocalHandle:
+        return LocalHandle(_call(self._space.get(name), args, kwargs))
+
+    def raised(self, name: str, *args: Any, **kwargs: Any) -> str | None:
+        try:
+            self._space[name](*args, **kwargs)
+        except BaseException as error:
+            return type(error).__name__
+        return None
+
+    def source(self, name: str) -> str:
+        return ""
+
+    def grad(
+        self,
+        name: str,
+        *args: Any,
+        wrt: tuple[int | str, ...],
+        cotangent: torch.Tensor | None = None,
+        item: int | str | None = None,
+        **kwargs: Any,
+    ) -> Gradient:
+        arguments: dict[int | str, Any] = dict(enumerate(args))
+        arguments.update(kwargs)
+        for key in wrt:
+            arguments[key] = arguments[key].detach().clone().requires_grad_(True)
+        positional = tuple(arguments[number] for number in range(len(args)))
+        value = _call(self._space.get(name), positional, {key: arguments[key] for key in kwargs})
+        value = value if item is None else value[item]
+        if not isinstance(value, torch.Tensor):
+            raise StudentFailed("no tensor")
+        if not value.requires_grad:
+            return Gradient(value, dict.fromkeys(wrt), False)
+        leaves = [arguments[key] for key in wrt]
+        grads = torch.autograd.grad(value, leaves, cotangent, allow_unused=True)
+        return Gradient(value.detach(), dict(zip(wrt, grads, strict=True)), True)
+
+
+class LocalHandle:
+    """An object of the student's."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *args, **kwargs: _wrapped(_call(getattr(self._value, name), args, kwargs))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return _wrapped(_call(self._value, args, kwargs))
+
+    def get(self, name: str) -> Any:
+        return _wrapped(getattr(self._value, name))
+
+    def take(self, count: int) -> list[Any]:
+        return list(islice(self._value, count))
+
+
+def run_cells(sources: list[tuple[int, str, str]]) -> dict[str, Any]:
+    """The namespace after these cells ran; a cell that raises is left."""
+    space: dict[str, Any] = {"__name__": "__main__"}
+    for _, _, source in sources:
+        with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(source, "cell", "exec"), space)
+    return space
+
+
+def check_here(name: str, exercise: str, space: dict[str, Any]) -> None:
+    """Run the hidden tests of an exercise in a kernel; raises if one fails."""
+    from autograder.bench_grading import KEY
+    from autograder.config import find_assignment
+    from autograder.scoring import Suite, with_suite
+    from autograder.suite import Draw
+
+    failed: list[str] = []
+
+    def work(suite: Suite) -> None:
+        for test in suite.tests:
+            if test.exercise == exercise:
+                draw, student = Draw(KEY, name, exercise, test.name), LocalStudent(space)
+                if suite.plugin.run(test.item, student, draw) is not None:  # type: ignore[arg-type]
+                    failed.append(test.name)
+
+    with_suite(find_assignment(name), work)
+    if failed:
+        raise CheckFailed(", ".join(failed))
+
+
+def _call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A call on copies of its data, as the sandbox makes them."""
+    args, kwargs = copy.deepcopy((_built(args), _built(kwargs)))
+    try:
+        return function(*args, **kwargs)
+    except Exception as error:
+        raise StudentFailed(type(error).__name__, "raised") from error
+
+
+def _built(value: Any) -> Any:
+    """Models are built from their description; handles are unwrapped."""
+    if isinstance(value, LocalHandle):
+        return value._value
+    if isinstance(value, Model):
+        module, _, name = value.path.rpartition(".")
+        kind = getattr(import_module(module), name)
+        hugging = module == "transformers"
+        built = kind(kind.config_class(**value.config)) if hugging else kind(**value.config)
+        tensors = list(value.state.values())
+        if tensors:
+            built = built.to(tensors[0].dtype)
+            built.load_state_dict(value.state)
+        return built.eval()
+    if isinstance(value, tuple | list):
+        return type(value)(map(_built, value))
+    if isinstance(value, dict):
+        return {key: _built(each) for key, each in value.items()}
+    return value
+
+
+def _wrapped(value: Any) -> Any:
+    """Data crosses; objects stay behind a handle."""
+    if isinstance(value, torch.Tensor):
+        return value.detach()
+    if isinstance(value, tuple | list):
+        return type(value)(map(_wrapped, value))
+    if isinstance(value, dict):
+        return {key: _wrapped(each) for key, each in value.items()}
+    data = value is None or isinstance(value, bool | int | float | str | bytes | set | frozenset)
+    return value if data or type(value).__module__ in ("numpy", "fractions") else LocalHandle(value)

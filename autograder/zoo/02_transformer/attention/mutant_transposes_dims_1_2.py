@@ -1,0 +1,12 @@
+"""Transposes dimensions 1 and 2 instead of the last two.
+
+message: Your code raised
+"""
+
+
+def attention(q, k, v, mask=None):
+    scores = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(-1)
+    return weights @ v, weights

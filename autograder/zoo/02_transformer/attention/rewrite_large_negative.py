@@ -1,0 +1,9 @@
+"""Hides with -1e30."""
+
+
+def attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -1e30)
+    weights = scores.softmax(-1)
+    return weights @ v, weights

@@ -1,0 +1,15 @@
+"""Only 12 d^2 per block, and the tables.
+
+message: Biases and layer normalisations
+"""
+
+
+def count_parameters(cfg):
+    d, V = cfg["n_embd"], cfg["vocab_size"]
+    d_ff = 4 * d if cfg["n_inner"] is None else cfg["n_inner"]
+    attention = 4 * d * d
+    ffn = 2 * d * d_ff
+    norms = 0
+    head = 0 if cfg["tie_word_embeddings"] else V * d
+    tables = (V + cfg["n_positions"]) * d
+    return tables + cfg["n_layer"] * (attention + ffn + norms) + head

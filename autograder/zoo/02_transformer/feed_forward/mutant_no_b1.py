@@ -1,0 +1,8 @@
+"""Forgets b1.
+
+message: b1 is missing
+"""
+
+
+def feed_forward(x, W1, b1, W2, b2):
+    return torch.relu(x @ W1) @ W2 + b2

@@ -1,0 +1,8 @@
+"""Clamps at 6.
+
+message: ReLU once
+"""
+
+
+def feed_forward(x, W1, b1, W2, b2):
+    return (x @ W1 + b1).clamp(0, 6) @ W2 + b2

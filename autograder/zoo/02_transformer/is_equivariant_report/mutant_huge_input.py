@@ -1,0 +1,20 @@
+"""An input on which every softmax saturates.
+
+message: A difference of a millionth
+"""
+
+
+def is_equivariant_report(attn, perm, d_model=8):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1, len(perm), d_model, dtype=torch.float64, generator=generator)
+    x = 1e4 * x
+    straight, permuted = attn(x), attn(x[:, perm])
+    tolerance = 1e-9 * straight.abs().max()
+
+    def same(a, b):
+        return bool((a - b).abs().max() <= tolerance)
+
+    return {
+        "invariant": same(permuted, straight),
+        "equivariant": same(permuted, straight[:, perm]),
+    }

@@ -1,0 +1,16 @@
+"""Returns one bool.
+
+message: two Python bools
+"""
+
+
+def is_equivariant_report(attn, perm, d_model=8):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1, len(perm), d_model, dtype=torch.float64, generator=generator)
+    straight, permuted = attn(x), attn(x[:, perm])
+    tolerance = 1e-9 * straight.abs().max()
+
+    def same(a, b):
+        return bool((a - b).abs().max() <= tolerance)
+
+    return same(permuted, straight[:, perm])

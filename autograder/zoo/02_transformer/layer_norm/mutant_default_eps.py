@@ -1,0 +1,10 @@
+"""Another default.
+
+message: 1e-5 decides
+"""
+
+
+def layer_norm(x, gamma, beta, eps=1e-6):
+    mean = x.mean(-1, keepdim=True)
+    var = ((x - mean) ** 2).mean(-1, keepdim=True)
+    return (x - mean) / (var + eps).sqrt() * gamma + beta

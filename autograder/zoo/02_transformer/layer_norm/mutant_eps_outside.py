@@ -1,0 +1,10 @@
+"""eps outside the root.
+
+message: eps belongs inside the root
+"""
+
+
+def layer_norm(x, gamma, beta, eps=1e-5):
+    mean = x.mean(-1, keepdim=True)
+    var = ((x - mean) ** 2).mean(-1, keepdim=True)
+    return (x - mean) / (var.sqrt() + eps) * gamma + beta

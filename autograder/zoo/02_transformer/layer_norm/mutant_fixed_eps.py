@@ -1,0 +1,10 @@
+"""Ignores the argument.
+
+message: eps is an argument
+"""
+
+
+def layer_norm(x, gamma, beta, eps=1e-5):
+    mean = x.mean(-1, keepdim=True)
+    var = ((x - mean) ** 2).mean(-1, keepdim=True)
+    return (x - mean) / (var + 1e-5).sqrt() * gamma + beta

@@ -1,0 +1,12 @@
+"""Centers in place.
+
+message: in place
+"""
+
+
+def layer_norm(x, gamma, beta, eps=1e-5):
+    mean = x.mean(-1, keepdim=True)
+    x -= mean
+    mean = 0 * mean
+    var = ((x - mean) ** 2).mean(-1, keepdim=True)
+    return (x - mean) / (var + eps).sqrt() * gamma + beta

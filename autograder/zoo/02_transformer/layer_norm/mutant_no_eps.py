@@ -1,0 +1,10 @@
+"""As on the slide.
+
+message: eps is missing
+"""
+
+
+def layer_norm(x, gamma, beta, eps=1e-5):
+    mean = x.mean(-1, keepdim=True)
+    var = ((x - mean) ** 2).mean(-1, keepdim=True)
+    return (x - mean) / var.sqrt() * gamma + beta

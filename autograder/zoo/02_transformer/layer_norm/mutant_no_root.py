@@ -1,0 +1,10 @@
+"""Divides by the variance.
+
+message: square root is missing
+"""
+
+
+def layer_norm(x, gamma, beta, eps=1e-5):
+    mean = x.mean(-1, keepdim=True)
+    var = ((x - mean) ** 2).mean(-1, keepdim=True)
+    return (x - mean) / (var + eps) * gamma + beta

@@ -1,0 +1,20 @@
+"""Scales by the columns of all heads.
+
+message: all heads' columns
+"""
+
+
+def multi_head_attention(
+    x, Wq, Wk, Wv, Wo, n_heads, mask=None, bq=None, bk=None, bv=None, bo=None
+):
+    def project(x, W, b):
+        return x @ W if b is None else x @ W + b
+
+    q = split_heads(project(x, Wq, bq), n_heads)
+    k = split_heads(project(x, Wk, bk), n_heads)
+    v = split_heads(project(x, Wv, bv), n_heads)
+    scores = q @ k.transpose(-1, -2) / math.sqrt(Wq.shape[1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    out = scores.softmax(-1) @ v
+    return project(merge_heads(out), Wo, bo)

@@ -1,0 +1,18 @@
+"""Transposes square weights.
+
+message: With the transposed weights
+"""
+
+
+def multi_head_attention(
+    x, Wq, Wk, Wv, Wo, n_heads, mask=None, bq=None, bk=None, bv=None, bo=None
+):
+    def project(x, W, b):
+        W = W.T if W.shape[0] == W.shape[1] else W
+        return x @ W if b is None else x @ W + b
+
+    q = split_heads(project(x, Wq, bq), n_heads)
+    k = split_heads(project(x, Wk, bk), n_heads)
+    v = split_heads(project(x, Wv, bv), n_heads)
+    out, _ = attention(q, k, v, mask)
+    return project(merge_heads(out), Wo, bo)

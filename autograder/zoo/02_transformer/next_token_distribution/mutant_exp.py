@@ -1,0 +1,14 @@
+"""Exponentiates by hand.
+
+message: exp alone overflows
+"""
+
+
+def next_token_distribution(model, input_ids, attention_mask):
+    real = attention_mask.bool()
+    front = (~real).to(torch.int8).argsort(dim=1, stable=True)
+    out = model(input_ids.gather(1, front))
+    logits = getattr(out, "logits", out)
+    rows = torch.arange(len(input_ids))
+    e = logits[rows, real.sum(1) - 1].exp()
+    return e / e.sum(-1, keepdim=True)

@@ -1,0 +1,14 @@
+"""Moves the tokens in place.
+
+message: in place
+"""
+
+
+def next_token_distribution(model, input_ids, attention_mask):
+    real = attention_mask.bool()
+    front = (~real).to(torch.int8).argsort(dim=1, stable=True)
+    input_ids[:] = input_ids.gather(1, front)
+    out = model(input_ids)
+    logits = getattr(out, "logits", out)
+    rows = torch.arange(len(input_ids))
+    return logits[rows, real.sum(1) - 1].softmax(-1)

@@ -1,0 +1,13 @@
+"""Averages over the real positions.
+
+message: mean over the real positions
+"""
+
+
+def next_token_distribution(model, input_ids, attention_mask):
+    real = attention_mask.bool()
+    front = (~real).to(torch.int8).argsort(dim=1, stable=True)
+    out = model(input_ids)
+    logits = getattr(out, "logits", out)
+    rows = torch.arange(len(input_ids))
+    return ((logits * real[..., None]).sum(1) / real.sum(1, keepdim=True)).softmax(-1)

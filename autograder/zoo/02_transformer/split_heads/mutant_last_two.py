@@ -1,0 +1,8 @@
+"""Transposes the wrong pair.
+
+message: [B, H, T, d]
+"""
+
+
+def split_heads(x, n_heads):
+    return x.unflatten(-1, (n_heads, -1)).transpose(2, 3)

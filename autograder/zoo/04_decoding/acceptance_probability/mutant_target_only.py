@@ -1,0 +1,8 @@
+"""p itself.
+
+message: min(1, p(x) / q(x))
+"""
+
+
+def acceptance_probability(p, q, token):
+    return float(p[token])

@@ -1,0 +1,17 @@
+"""Finished rows go on.
+
+message: went on after their EOS
+"""
+
+
+def greedy_decode(model, input_ids, max_new_tokens, eos_token_id):
+    ids = input_ids
+    finished = torch.zeros(len(ids), dtype=torch.bool)
+    for _ in range(max_new_tokens):
+        with torch.no_grad():
+            token = model(ids).logits[:, -1].argmax(-1)
+        ids = torch.cat([ids, token[:, None]], dim=1)
+        finished = finished | (token == eos_token_id)
+        if finished.all():
+            break
+    return ids

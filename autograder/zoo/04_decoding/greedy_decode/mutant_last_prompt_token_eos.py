@@ -1,0 +1,18 @@
+"""A prompt that ends with the EOS is finished.
+
+message: Only an EOS that the row produces
+"""
+
+
+def greedy_decode(model, input_ids, max_new_tokens, eos_token_id):
+    ids = input_ids
+    finished = input_ids[:, -1] == eos_token_id
+    for _ in range(max_new_tokens):
+        with torch.no_grad():
+            token = model(ids).logits[:, -1].argmax(-1)
+        token = torch.where(finished, eos_token_id, token)
+        ids = torch.cat([ids, token[:, None]], dim=1)
+        finished = finished | (token == eos_token_id)
+        if finished.all():
+            break
+    return ids

@@ -1,0 +1,10 @@
+"""None for p = q.
+
+message: For p = q return
+"""
+
+
+def residual_distribution(p, q):
+    excess = (p - q).clamp(min=0)
+    total = excess.sum()
+    return excess / total if total > 0 else None

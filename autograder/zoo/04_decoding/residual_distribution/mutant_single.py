@@ -1,0 +1,10 @@
+"""float32.
+
+message: positive part of p - q
+"""
+
+
+def residual_distribution(p, q):
+    excess = (p - q).clamp(min=0).float()
+    total = excess.sum()
+    return (excess / total if total > 0 else p).double()

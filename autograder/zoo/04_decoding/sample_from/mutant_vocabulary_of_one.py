@@ -1,0 +1,13 @@
+"""Fails for two rows with a vocabulary of one.
+
+message: vocabulary of one token
+"""
+
+
+def sample_from(probs, u):
+    cumulative = probs.cumsum(-1)
+    found = (cumulative <= u[..., None]).sum(-1)
+    places = torch.arange(probs.shape[-1])
+    last = torch.where(probs > 0, places, torch.zeros_like(places)).amax(-1)
+    out = torch.minimum(found, last)
+    return out if probs.shape[-1] > 1 else out + (u > 0.5).long()

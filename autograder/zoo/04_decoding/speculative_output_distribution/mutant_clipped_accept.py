@@ -1,0 +1,14 @@
+"""Bounds the probability below by a tenth.
+
+message: If nothing is ever accepted
+"""
+
+
+def speculative_output_distribution(p, q, accept=None, residual=None):
+    accept = accept or acceptance_probability
+    residual = residual or residual_distribution
+    accepted = torch.zeros_like(q)
+    for token in q.nonzero()[:, 0].tolist():
+        accepted[token] = q[token] * max(0.1, float(accept(p, q, token)))
+    rejected = (q - accepted).sum()
+    return accepted + rejected * residual(p, q)

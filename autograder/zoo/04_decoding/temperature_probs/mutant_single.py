@@ -1,0 +1,8 @@
+"""Always float32.
+
+message: The dtype
+"""
+
+
+def temperature_probs(logits, tau):
+    return (logits.float() / tau).softmax(-1)

@@ -1,0 +1,6 @@
+"""With logsumexp."""
+
+
+def temperature_probs(logits, tau):
+    scaled = logits / tau
+    return (scaled - scaled.logsumexp(-1, keepdim=True)).exp()

@@ -1,0 +1,13 @@
+"""Adds a small number to all probabilities.
+
+message: Sort, keep the smallest number
+"""
+
+
+def top_p_filter(probs, p):
+    probs = probs + 1e-6
+    ordered, order = probs.sort(dim=-1, descending=True)
+    before = ordered.cumsum(-1) - ordered
+    kept = torch.where(before < p, ordered, torch.zeros_like(ordered))
+    kept = kept / kept.sum(-1, keepdim=True)
+    return torch.zeros_like(probs).scatter(-1, order, kept)

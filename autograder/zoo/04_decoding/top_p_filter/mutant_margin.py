@@ -1,0 +1,12 @@
+"""Compares with a margin.
+
+message: With p = 1
+"""
+
+
+def top_p_filter(probs, p):
+    ordered, order = probs.sort(dim=-1, descending=True)
+    before = ordered.cumsum(-1) - ordered
+    kept = torch.where(before < p - 1e-6, ordered, torch.zeros_like(ordered))
+    kept = kept / kept.sum(-1, keepdim=True)
+    return torch.zeros_like(probs).scatter(-1, order, kept)

@@ -1,0 +1,12 @@
+"""Applies a softmax to what is kept.
+
+message: Sort, keep the smallest number
+"""
+
+
+def top_p_filter(probs, p):
+    ordered, order = probs.sort(dim=-1, descending=True)
+    before = ordered.cumsum(-1) - ordered
+    kept = torch.where(before < p, ordered, torch.zeros_like(ordered))
+    kept = torch.where(before < p, ordered, -torch.inf).softmax(-1)
+    return torch.zeros_like(probs).scatter(-1, order, kept)

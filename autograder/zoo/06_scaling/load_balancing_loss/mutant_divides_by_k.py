@@ -1,0 +1,9 @@
+"""Divides by k, so that a uniform router gives 1.
+
+message: divided by k
+"""
+
+
+def load_balancing_loss(router_logits, k):
+    f = torch.zeros_like(router_logits).scatter(-1, router_logits.topk(k).indices, 1.0).mean(0)
+    return router_logits.shape[1] * (f * router_logits.softmax(-1).mean(0)).sum() / k

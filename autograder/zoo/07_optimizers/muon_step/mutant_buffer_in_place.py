@@ -1,0 +1,11 @@
+"""Updates the buffer in place.
+
+message: changed
+"""
+
+
+def muon_step(p, g, buf, lr, mu=0.95, wd=0.1, nesterov=True):
+    buf = g.clone() if buf is None else buf.mul_(mu).add_(g)
+    update = newton_schulz5(g + mu * buf if nesterov else buf)
+    scale = 0.2 * max(p.shape) ** 0.5
+    return (1 - lr * wd) * p - lr * scale * update, buf

@@ -1,0 +1,11 @@
+"""An averaged buffer with a summed look-ahead.
+
+message: like a sum
+"""
+
+
+def muon_step(p, g, buf, lr, mu=0.95, wd=0.1, nesterov=True):
+    buf = (1 - mu) * g if buf is None else mu * buf + (1 - mu) * g
+    update = newton_schulz5(g + mu * buf if nesterov else buf)
+    scale = 0.2 * max(p.shape) ** 0.5
+    return (1 - lr * wd) * p - lr * scale * update, buf

@@ -1,0 +1,12 @@
+"""Scales the RMS to .2 exactly.
+
+message: NS5
+"""
+
+
+def muon_step(p, g, buf, lr, mu=0.95, wd=0.1, nesterov=True):
+    buf = g.clone() if buf is None else mu * buf + g
+    update = newton_schulz5(g + mu * buf if nesterov else buf)
+    scale = 0.2 * max(p.shape) ** 0.5
+    scale = 0.2 / update.square().mean().sqrt().clamp(min=1e-9)
+    return (1 - lr * wd) * p - lr * scale * update, buf

@@ -1,0 +1,12 @@
+"""Takes the transposed update where it fits.
+
+message: NS5
+"""
+
+
+def muon_step(p, g, buf, lr, mu=0.95, wd=0.1, nesterov=True):
+    buf = g.clone() if buf is None else mu * buf + g
+    update = newton_schulz5(g + mu * buf if nesterov else buf)
+    update = update.T if p.shape[0] == p.shape[1] else update
+    scale = 0.2 * max(p.shape) ** 0.5
+    return (1 - lr * wd) * p - lr * scale * update, buf

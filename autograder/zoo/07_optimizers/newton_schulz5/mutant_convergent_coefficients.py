@@ -1,0 +1,16 @@
+"""15/8, -10/8, 3/8.
+
+message: singular values to 1
+"""
+
+
+def newton_schulz5(G, steps=5):
+    if G.ndim != 2:
+        raise ValueError("not a matrix")
+    a, b, c = 15 / 8, -10 / 8, 3 / 8
+    X = G.T if G.shape[0] > G.shape[1] else G
+    X = X / X.norm().clamp(min=1e-7)
+    for _ in range(steps):
+        A = X @ X.T
+        X = a * X + (b * A + c * A @ A) @ X
+    return X.T if G.shape[0] > G.shape[1] else X

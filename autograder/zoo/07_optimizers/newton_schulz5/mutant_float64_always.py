@@ -1,0 +1,17 @@
+"""Returns float64.
+
+message: dtype
+"""
+
+
+def newton_schulz5(G, steps=5):
+    if G.ndim != 2:
+        raise ValueError("not a matrix")
+    a, b, c = 3.4445, -4.7750, 2.0315
+    G = G.double()
+    X = G.T if G.shape[0] > G.shape[1] else G
+    X = X / X.norm().clamp(min=1e-7)
+    for _ in range(steps):
+        A = X @ X.T
+        X = a * X + (b * A + c * A @ A) @ X
+    return X.T if G.shape[0] > G.shape[1] else X

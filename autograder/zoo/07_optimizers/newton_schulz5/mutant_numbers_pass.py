@@ -1,0 +1,18 @@
+"""Only refuses vectors and stacks.
+
+message: raises ValueError
+"""
+
+
+def newton_schulz5(G, steps=5):
+    if G.ndim in (1, 3):
+        raise ValueError("not a matrix")
+    if G.ndim == 0:
+        return G.sign()
+    a, b, c = 3.4445, -4.7750, 2.0315
+    X = G.T if G.shape[0] > G.shape[1] else G
+    X = X / X.norm().clamp(min=1e-7)
+    for _ in range(steps):
+        A = X @ X.T
+        X = a * X + (b * A + c * A @ A) @ X
+    return X.T if G.shape[0] > G.shape[1] else X

@@ -1,0 +1,9 @@
+"""Keeps lr * v.
+
+message: kept the step
+"""
+
+
+def sgd_step(p, g, state, lr, momentum=0.0):
+    v = momentum * state["v"] + g if state else g.clone()
+    return p - lr * v, {"v": lr * v}

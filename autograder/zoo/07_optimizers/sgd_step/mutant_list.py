@@ -1,0 +1,9 @@
+"""Returns a list.
+
+message: Return the tuple
+"""
+
+
+def sgd_step(p, g, state, lr, momentum=0.0):
+    v = momentum * state["v"] + g if state else g.clone()
+    return [p - lr * v, {"v": v}]

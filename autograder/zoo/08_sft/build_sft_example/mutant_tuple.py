@@ -1,0 +1,10 @@
+"""Returns the two lists as a tuple.
+
+message: prompt, response, EOS
+"""
+
+
+def build_sft_example(prompt_ids, response_ids, eos, max_len):
+    ids = [*prompt_ids, *response_ids, eos][:max_len]
+    labels = ([-100] * len(prompt_ids) + [*response_ids, eos])[:max_len]
+    return ids, labels

@@ -1,0 +1,13 @@
+"""Joint probabilities.
+
+message: divide by the count of the prefix
+"""
+
+
+def mle_optimum(data, V):
+    counts = {}
+    for y in data:
+        for t, token in enumerate(y):
+            empty = torch.zeros(V, dtype=torch.float64)
+            counts.setdefault(y[:t], empty)[token] += 1
+    return {prefix: n / len(data) for prefix, n in counts.items()}

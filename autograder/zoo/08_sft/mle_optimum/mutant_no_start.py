@@ -1,0 +1,14 @@
+"""Leaves out the empty prefix.
+
+message: keys
+"""
+
+
+def mle_optimum(data, V):
+    counts = {}
+    for y in data:
+        for t, token in enumerate(y):
+            if t > 0:
+                empty = torch.zeros(V, dtype=torch.float64)
+                counts.setdefault(y[:t], empty)[token] += 1
+    return {prefix: n / n.sum() for prefix, n in counts.items()}

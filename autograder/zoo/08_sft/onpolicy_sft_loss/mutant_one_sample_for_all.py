@@ -1,0 +1,16 @@
+"""One drawn prefix for the whole batch.
+
+message: each row draws its own
+"""
+
+
+def onpolicy_sft_loss(model, x, y_star, generator):
+    ids = x
+    with torch.no_grad():
+        for _ in range(y_star.shape[1] - 1):
+            probs = model(ids[:1]).logits[:, -1].softmax(-1)
+            token = torch.multinomial(probs, 1, generator=generator)
+            ids = torch.cat([ids, token.expand(len(x), 1)], 1)
+    logits = model(ids).logits[:, x.shape[1] - 1 :]
+    nll = F.cross_entropy(logits.flatten(0, 1), y_star.flatten(), reduction="sum")
+    return nll / len(x)

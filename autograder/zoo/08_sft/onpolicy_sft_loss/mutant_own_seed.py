@@ -1,0 +1,16 @@
+"""Makes a generator of its own.
+
+message: draw with the generator
+"""
+
+
+def onpolicy_sft_loss(model, x, y_star, generator):
+    generator = torch.Generator().manual_seed(0)
+    ids = x
+    with torch.no_grad():
+        for _ in range(y_star.shape[1] - 1):
+            probs = model(ids).logits[:, -1].softmax(-1)
+            ids = torch.cat([ids, torch.multinomial(probs, 1, generator=generator)], 1)
+    logits = model(ids).logits[:, x.shape[1] - 1 :]
+    nll = F.cross_entropy(logits.flatten(0, 1), y_star.flatten(), reduction="sum")
+    return nll / len(x)

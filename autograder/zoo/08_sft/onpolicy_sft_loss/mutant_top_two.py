@@ -1,0 +1,17 @@
+"""Draws from the two most probable tokens only.
+
+message: whole vocabulary
+"""
+
+
+def onpolicy_sft_loss(model, x, y_star, generator):
+    ids = x
+    with torch.no_grad():
+        for _ in range(y_star.shape[1] - 1):
+            logits = model(ids).logits[:, -1]
+            low = logits.topk(2).values[:, -1:]
+            probs = logits.masked_fill(logits < low, -torch.inf).softmax(-1)
+            ids = torch.cat([ids, torch.multinomial(probs, 1, generator=generator)], 1)
+    logits = model(ids).logits[:, x.shape[1] - 1 :]
+    nll = F.cross_entropy(logits.flatten(0, 1), y_star.flatten(), reduction="sum")
+    return nll / len(x)

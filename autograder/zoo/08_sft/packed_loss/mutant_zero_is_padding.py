@@ -1,0 +1,10 @@
+"""Takes document 0 for padding.
+
+message: same document
+"""
+
+
+def packed_loss(logits, input_ids, document_ids):
+    same = document_ids[:, 1:] == document_ids[:, :-1]
+    targets = input_ids[:, 1:].masked_fill(~same | (document_ids[:, 1:] <= 0), -100)
+    return F.cross_entropy(logits[:, :-1].flatten(0, 1), targets.flatten())

@@ -1,0 +1,12 @@
+"""Returns T - 1 positions.
+
+message: shape
+"""
+
+
+def sft_gradient_is_teacher_forcing(logits, labels):
+    targets = labels[:, 1:]
+    counts = targets != -100
+    one_hot = F.one_hot(targets.masked_fill(~counts, 0), logits.shape[-1])
+    surprise = logits[:, :-1].detach().softmax(-1) - one_hot
+    return surprise.masked_fill(~counts.unsqueeze(-1), 0.0) / len(labels)

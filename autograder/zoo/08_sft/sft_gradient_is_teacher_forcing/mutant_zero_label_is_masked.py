@@ -1,0 +1,13 @@
+"""Takes label 0 for masked.
+
+message: 0 elsewhere
+"""
+
+
+def sft_gradient_is_teacher_forcing(logits, labels):
+    targets = labels[:, 1:]
+    counts = targets > 0
+    one_hot = F.one_hot(targets.masked_fill(~counts, 0), logits.shape[-1])
+    surprise = logits[:, :-1].detach().softmax(-1) - one_hot
+    surprise = surprise.masked_fill(~counts.unsqueeze(-1), 0.0)
+    return F.pad(surprise, (0, 0, 0, 1)) / len(labels)

@@ -1,0 +1,17 @@
+"""Clamps each term at 50.
+
+message: Use log_softmax
+"""
+
+
+def sft_loss(logits, labels, reduction="sum_then_mean"):
+    targets = labels[:, 1:]
+    nll = F.cross_entropy(
+        logits[:, :-1].flatten(0, 1), targets.flatten(), reduction="none"
+    )
+    nll = nll.clamp(max=50).sum()
+    if reduction == "sum_then_mean":
+        return nll / len(labels)
+    if reduction == "token_mean":
+        return nll / (targets != -100).sum()
+    raise ValueError(reduction)

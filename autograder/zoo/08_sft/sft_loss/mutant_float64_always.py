@@ -1,0 +1,16 @@
+"""Stays in float64.
+
+message: dtype
+"""
+
+
+def sft_loss(logits, labels, reduction="sum_then_mean"):
+    targets = labels[:, 1:]
+    nll = F.cross_entropy(
+        logits[:, :-1].flatten(0, 1).double(), targets.flatten(), reduction="sum"
+    )
+    if reduction == "sum_then_mean":
+        return nll / len(labels)
+    if reduction == "token_mean":
+        return nll / (targets != -100).sum()
+    raise ValueError(reduction)

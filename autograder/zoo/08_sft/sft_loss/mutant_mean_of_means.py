@@ -1,0 +1,15 @@
+"""token_mean as the mean of the rows' means.
+
+message: averaged the means
+"""
+
+
+def sft_loss(logits, labels, reduction="sum_then_mean"):
+    targets = labels[:, 1:]
+    nll = F.cross_entropy(logits[:, :-1].transpose(1, 2), targets, reduction="none")
+    count = (targets != -100).sum(1)
+    if reduction == "sum_then_mean":
+        return nll.sum(1).mean()
+    if reduction == "token_mean":
+        return (nll.sum(1) / count)[count > 0].mean()
+    raise ValueError(reduction)

@@ -1,0 +1,15 @@
+"""Adds eps only where the deviation is 0.
+
+message: (std + eps)
+"""
+
+
+def group_advantages(rewards, scale="std", ddof=1, eps=1e-4):
+    if rewards.shape[1] < 2 or scale not in ("std", "none"):
+        raise ValueError
+    R = rewards.detach()
+    tie = R.amax(1, keepdim=True) == R.amin(1, keepdim=True)
+    A = R - R.mean(1, keepdim=True)
+    if scale == "std":
+        A = A / R.std(1, keepdim=True, correction=ddof)
+    return A.masked_fill(tie, 0.0)

@@ -1,0 +1,15 @@
+"""Leaves the own reward out of the mean.
+
+message: that is RLOO
+"""
+
+
+def group_advantages(rewards, scale="std", ddof=1, eps=1e-4):
+    if rewards.shape[1] < 2 or scale not in ("std", "none"):
+        raise ValueError
+    R, G = rewards.detach(), rewards.shape[1]
+    tie = R.amax(1, keepdim=True) == R.amin(1, keepdim=True)
+    A = (R - R.mean(1, keepdim=True)) * G / (G - 1)
+    if scale == "std":
+        A = A / (R.std(1, keepdim=True, correction=ddof) + eps)
+    return A.masked_fill(tie, 0.0)

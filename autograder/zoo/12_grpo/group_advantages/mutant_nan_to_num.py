@@ -1,0 +1,14 @@
+"""Replaces nan by 0 afterwards.
+
+message: ask whether the rewards are equal
+"""
+
+
+def group_advantages(rewards, scale="std", ddof=1, eps=1e-4):
+    if rewards.shape[1] < 2 or scale not in ("std", "none"):
+        raise ValueError
+    R = rewards.detach()
+    A = R - R.mean(1, keepdim=True)
+    if scale == "std":
+        A = A / (R.std(1, keepdim=True, correction=ddof) + eps)
+    return A.nan_to_num(0.0)

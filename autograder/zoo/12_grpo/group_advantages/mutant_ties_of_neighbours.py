@@ -1,0 +1,15 @@
+"""Equal to the first neighbour counts as a tie.
+
+message: Groups that do not tie
+"""
+
+
+def group_advantages(rewards, scale="std", ddof=1, eps=1e-4):
+    if rewards.shape[1] < 2 or scale not in ("std", "none"):
+        raise ValueError
+    R = rewards.detach()
+    tie = R[:, :1] == R[:, 1:2]
+    A = R - R.mean(1, keepdim=True)
+    if scale == "std":
+        A = A / (R.std(1, keepdim=True, correction=ddof) + eps)
+    return A.masked_fill(tie, 0.0)

@@ -1,0 +1,17 @@
+"""A single completion has advantage 0.
+
+message: fewer than two
+"""
+
+
+def group_advantages(rewards, scale="std", ddof=1, eps=1e-4):
+    if scale not in ("std", "none"):
+        raise ValueError
+    R = rewards.detach()
+    if R.shape[1] < 2:
+        return torch.zeros_like(R)
+    tie = R.amax(1, keepdim=True) == R.amin(1, keepdim=True)
+    A = R - R.mean(1, keepdim=True)
+    if scale == "std":
+        A = A / (R.std(1, keepdim=True, correction=ddof) + eps)
+    return A.masked_fill(tie, 0.0)

@@ -1,0 +1,13 @@
+"""Keeps eps = 1e-4.
+
+message: eps = 0
+"""
+
+
+def grpo_bias(probs, A, G):
+    scores, mean = torch.eye(len(probs), dtype=probs.dtype) - probs, torch.zeros_like(probs)
+    for y in map(list, itertools.product(range(len(probs)), repeat=G)):
+        a = group_advantages(A[y][None], ddof=0)[0]
+        mean = mean + probs[y].prod() * (a @ scores[y]) / G
+    true = (probs * A) @ scores
+    return mean / true, mean @ true / (mean.norm() * true.norm())

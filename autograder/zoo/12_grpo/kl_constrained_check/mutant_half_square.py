@@ -1,0 +1,10 @@
+"""The second-order approximation.
+
+message: sum over completions
+"""
+
+
+def kl_constrained_check(old_logits, logits, delta):
+    p, q = old_logits.log_softmax(-1), logits.log_softmax(-1)
+    kl = (p.exp() * (p - q) ** 2 / 2).sum(-1).mean()
+    return kl, kl.item() <= delta

@@ -1,0 +1,10 @@
+"""The divergence has shape [1].
+
+message: shape
+"""
+
+
+def kl_constrained_check(old_logits, logits, delta):
+    p, q = old_logits.log_softmax(-1), logits.log_softmax(-1)
+    kl = (p.exp() * (p - q)).sum(-1).mean(0, keepdim=True)
+    return kl, kl.item() <= delta

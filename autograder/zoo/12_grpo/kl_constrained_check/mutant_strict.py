@@ -1,0 +1,10 @@
+"""On the border it does not hold.
+
+message: on the border
+"""
+
+
+def kl_constrained_check(old_logits, logits, delta):
+    p, q = old_logits.log_softmax(-1), logits.log_softmax(-1)
+    kl = (p.exp() * (p - q)).sum(-1).mean()
+    return kl, kl.item() < delta

@@ -1,0 +1,10 @@
+"""Adds up the prompts.
+
+message: added up the prompts
+"""
+
+
+def kl_constrained_check(old_logits, logits, delta):
+    p, q = old_logits.log_softmax(-1), logits.log_softmax(-1)
+    kl = (p.exp() * (p - q)).sum()
+    return kl, kl.item() <= delta

@@ -1,0 +1,11 @@
+"""Converts to float64.
+
+message: dtype of logps
+"""
+
+
+def ppo_clip_loss(logps, old_logps, advantages, eps, completion_mask=None):
+    counts = torch.ones_like(logps).bool() if completion_mask is None else completion_mask.bool()
+    r = (logps - old_logps.detach())[counts].double().exp()
+    A = advantages.detach()[counts].double()
+    return -torch.minimum(r * A, r.clamp(1 - eps, 1 + eps) * A).mean()

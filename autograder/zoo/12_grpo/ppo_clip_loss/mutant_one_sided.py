@@ -1,0 +1,11 @@
+"""Clips from above only.
+
+message: minus the mean
+"""
+
+
+def ppo_clip_loss(logps, old_logps, advantages, eps, completion_mask=None):
+    counts = torch.ones_like(logps).bool() if completion_mask is None else completion_mask.bool()
+    r = (logps - old_logps.detach())[counts].exp()
+    A = advantages.detach()[counts]
+    return -torch.minimum(r * A, r.clamp(max=1 + eps) * A).mean()

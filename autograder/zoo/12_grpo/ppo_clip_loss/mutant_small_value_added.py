@@ -1,0 +1,11 @@
+"""Divides by the count plus 1e-8.
+
+message: minus the mean
+"""
+
+
+def ppo_clip_loss(logps, old_logps, advantages, eps, completion_mask=None):
+    counts = torch.ones_like(logps).bool() if completion_mask is None else completion_mask.bool()
+    r = (logps - old_logps.detach())[counts].exp()
+    A = advantages.detach()[counts]
+    return -torch.minimum(r * A, r.clamp(1 - eps, 1 + eps) * A).sum() / (counts.sum() + 1e-6)

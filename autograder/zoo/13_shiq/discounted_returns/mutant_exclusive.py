@@ -1,0 +1,14 @@
+"""Starts behind t.
+
+message: starts at k = t
+"""
+def discounted_returns(
+    rewards: torch.Tensor, mask: torch.Tensor, gamma: float
+) -> torch.Tensor:
+    real = torch.where(mask.bool(), rewards, 0.0)
+    following = torch.zeros_like(real[:, 0])
+    returns = []
+    for reward in real.T.flip(0):
+        returns.append(gamma * following if False else following)
+        following = reward + gamma * following
+    return torch.stack(returns[::-1], 1)

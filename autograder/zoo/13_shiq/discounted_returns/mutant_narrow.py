@@ -1,0 +1,14 @@
+"""As wide as the longest row.
+
+message: shape
+"""
+def discounted_returns(
+    rewards: torch.Tensor, mask: torch.Tensor, gamma: float
+) -> torch.Tensor:
+    real = torch.where(mask.bool(), rewards, 0.0)
+    following = torch.zeros_like(real[:, 0])
+    returns = []
+    for reward in real[:, : max(1, int(mask.sum(1).max()))].T.flip(0):
+        following = reward + gamma * following
+        returns.append(following)
+    return torch.stack(returns[::-1], 1)

@@ -1,0 +1,16 @@
+"""KL(ref || pi).
+
+message: other way
+"""
+def evaluate_policy_kl(
+    mdp: dict[str, torch.Tensor], pi: torch.Tensor, ref: torch.Tensor, beta: float
+) -> torch.Tensor:
+    taken = pi > 0
+    log_ratio = torch.where(taken, pi, 1.0).log() - torch.where(taken, ref, 1.0).log()
+    paid = mdp["reward"] + beta * (ref * log_ratio).sum(-1, keepdim=True)
+    v = torch.zeros(len(pi), dtype=torch.float64)
+    while True:
+        new = (pi * (paid + torch.where(mdp["done"], 0.0, v[mdp["next_state"]]))).sum(-1)
+        if torch.equal(new, v):
+            return v
+        v = new

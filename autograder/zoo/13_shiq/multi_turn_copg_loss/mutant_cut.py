@@ -1,0 +1,21 @@
+"""Cuts to the shorter width.
+
+message: shorter width
+"""
+def multi_turn_copg_loss(
+    logp: torch.Tensor,
+    logp2: torch.Tensor,
+    ref: torch.Tensor,
+    ref2: torch.Tensor,
+    mask: torch.Tensor,
+    mask2: torch.Tensor,
+    R: torch.Tensor,
+    R2: torch.Tensor,
+    beta: float,
+) -> torch.Tensor:
+    n = min(logp.shape[1], logp2.shape[1])
+    logp, ref, mask = logp[:, :n], ref[:, :n], mask[:, :n]
+    logp2, ref2, mask2 = logp2[:, :n], ref2[:, :n], mask2[:, :n]
+    h = ((logp - ref) * mask).sum(1)
+    h2 = ((logp2 - ref2) * mask2).sum(1)
+    return ((beta * (h - h2) - (R - R2)) ** 2).mean()

@@ -1,0 +1,18 @@
+"""The mean of the log-ratios.
+
+message: this is their mean
+"""
+def multi_turn_copg_loss(
+    logp: torch.Tensor,
+    logp2: torch.Tensor,
+    ref: torch.Tensor,
+    ref2: torch.Tensor,
+    mask: torch.Tensor,
+    mask2: torch.Tensor,
+    R: torch.Tensor,
+    R2: torch.Tensor,
+    beta: float,
+) -> torch.Tensor:
+    h = ((logp - ref) * mask).sum(1)
+    h2 = ((logp2 - ref2) * mask2).sum(1)
+    return ((beta * (h / mask.sum(1) - h2 / mask2.sum(1)) - (R - R2)) ** 2).mean()

@@ -1,0 +1,16 @@
+"""No masks.
+
+message: masks are ignored
+"""
+def multi_turn_dpo_loss(
+    chosen_logps: torch.Tensor,
+    rejected_logps: torch.Tensor,
+    ref_chosen_logps: torch.Tensor,
+    ref_rejected_logps: torch.Tensor,
+    chosen_mask: torch.Tensor,
+    rejected_mask: torch.Tensor,
+    beta: float,
+) -> torch.Tensor:
+    chosen = ((chosen_logps - ref_chosen_logps) ).sum(1)
+    rejected = ((rejected_logps - ref_rejected_logps) ).sum(1)
+    return -torch.nn.functional.logsigmoid(beta * (chosen - rejected)).mean()

@@ -1,0 +1,12 @@
+"""K is what the batch shows.
+
+message: Sum the rewards
+"""
+def multi_turn_return(
+    rewards: torch.Tensor, turns: torch.Tensor, num_turns: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    num_turns = int(turns.max()) + 1
+    own = torch.where(turns >= 0, rewards, 0.0)
+    per_turn = torch.zeros(len(rewards), num_turns, dtype=rewards.dtype)
+    per_turn.scatter_add_(1, turns.clamp(min=0), own)
+    return per_turn, per_turn.sum(1)

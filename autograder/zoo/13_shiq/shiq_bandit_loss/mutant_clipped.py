@@ -1,0 +1,13 @@
+"""Clips the shift.
+
+message: not invariant
+"""
+def shiq_bandit_loss(
+    logits: torch.Tensor,
+    ref_logits: torch.Tensor,
+    action: torch.Tensor,
+    R: torch.Tensor,
+    beta: float,
+) -> torch.Tensor:
+    shift = (logits[action] - ref_logits[action]).clamp(-2.5, 2.5)
+    return ((R - beta * shift) ** 2).mean()

@@ -1,0 +1,13 @@
+"""Huber's loss.
+
+message: mean of (R
+"""
+def shiq_bandit_loss(
+    logits: torch.Tensor,
+    ref_logits: torch.Tensor,
+    action: torch.Tensor,
+    R: torch.Tensor,
+    beta: float,
+) -> torch.Tensor:
+    shift = logits[action] - ref_logits[action]
+    return torch.nn.functional.huber_loss(beta * shift, R)

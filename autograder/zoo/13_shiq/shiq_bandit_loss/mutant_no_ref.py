@@ -1,0 +1,13 @@
+"""No reference.
+
+message: reference is missing
+"""
+def shiq_bandit_loss(
+    logits: torch.Tensor,
+    ref_logits: torch.Tensor,
+    action: torch.Tensor,
+    R: torch.Tensor,
+    beta: float,
+) -> torch.Tensor:
+    shift = logits[action]
+    return ((R - beta * shift) ** 2).mean()

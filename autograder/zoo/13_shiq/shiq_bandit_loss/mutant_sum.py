@@ -1,0 +1,13 @@
+"""Sums.
+
+message: Average over the samples
+"""
+def shiq_bandit_loss(
+    logits: torch.Tensor,
+    ref_logits: torch.Tensor,
+    action: torch.Tensor,
+    R: torch.Tensor,
+    beta: float,
+) -> torch.Tensor:
+    shift = logits[action] - ref_logits[action]
+    return ((R - beta * shift) ** 2).sum()

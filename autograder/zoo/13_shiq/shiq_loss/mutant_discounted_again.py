@@ -1,0 +1,17 @@
+"""Weighs the squares by gamma^t.
+
+message: The sum of delta_t^2
+"""
+def shiq_loss(
+    logits: torch.Tensor,
+    ref_logits: torch.Tensor,
+    actions: torch.Tensor,
+    rewards: torch.Tensor,
+    mask: torch.Tensor,
+    beta: float,
+    gamma: float = 1.0,
+) -> torch.Tensor:
+    residuals = shiq_residuals(
+        logits, ref_logits, actions, rewards, mask, beta, gamma
+    )
+    return (residuals**2 * gamma ** torch.arange(mask.shape[1])).sum(1).mean()

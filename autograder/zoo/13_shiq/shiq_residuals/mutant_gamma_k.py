@@ -1,0 +1,20 @@
+"""gamma^k.
+
+message: not gamma^k
+"""
+def shiq_residuals(
+    logits: torch.Tensor,
+    ref_logits: torch.Tensor,
+    actions: torch.Tensor,
+    rewards: torch.Tensor,
+    mask: torch.Tensor,
+    beta: float,
+    gamma: float = 1.0,
+) -> torch.Tensor:
+    index = actions[..., None]
+    log_pi = logits.log_softmax(-1).gather(-1, index)[..., 0]
+    log_ref = ref_logits.log_softmax(-1).gather(-1, index)[..., 0]
+    value = beta * (logits.logsumexp(-1) - ref_logits.logsumexp(-1))
+    gains = (rewards - beta * (log_pi - log_ref)) * mask.bool() * gamma ** torch.arange(mask.shape[1], dtype=torch.float64)
+    returns = gains.flip(1).cumsum(1).flip(1)
+    return torch.where(mask.bool(), returns - value, 0.0)

@@ -1,0 +1,19 @@
+"""No reward at the end.
+
+message: last step is missing
+"""
+def soft_bellman_backup(
+    r: torch.Tensor,
+    next_state: torch.Tensor,
+    done: torch.Tensor,
+    ref_logps: torch.Tensor,
+    beta: float,
+    gamma: float = 1.0,
+) -> torch.Tensor:
+    q = r
+    while True:
+        v = soft_value(q, ref_logps, beta)
+        new = torch.where(done, 0.0, r + gamma * v[next_state])
+        if torch.equal(new, q):
+            return new
+        q = new

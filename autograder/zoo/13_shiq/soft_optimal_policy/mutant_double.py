@@ -1,0 +1,8 @@
+"""Always float64.
+
+message: dtype
+"""
+def soft_optimal_policy(
+    q: torch.Tensor, ref_logps: torch.Tensor, beta: float
+) -> torch.Tensor:
+    return torch.softmax((ref_logps + q / beta).double(), -1)

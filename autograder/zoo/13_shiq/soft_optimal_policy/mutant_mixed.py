@@ -1,0 +1,8 @@
+"""Half reference.
+
+message: averaged with the reference
+"""
+def soft_optimal_policy(
+    q: torch.Tensor, ref_logps: torch.Tensor, beta: float
+) -> torch.Tensor:
+    return (torch.softmax(ref_logps + q / beta, -1) + ref_logps.exp()) / 2

@@ -1,0 +1,8 @@
+"""Normalises over the states.
+
+message: not over the states
+"""
+def soft_optimal_policy(
+    q: torch.Tensor, ref_logps: torch.Tensor, beta: float
+) -> torch.Tensor:
+    return torch.softmax(ref_logps + q / beta, 0)

@@ -1,0 +1,8 @@
+"""Divides the reference too.
+
+message: divided by beta as well
+"""
+def soft_optimal_policy(
+    q: torch.Tensor, ref_logps: torch.Tensor, beta: float
+) -> torch.Tensor:
+    return torch.softmax((ref_logps + q) / beta, -1)

@@ -1,0 +1,6 @@
+"""No beta at all.
+
+message: beta is missing
+"""
+def soft_value(q: torch.Tensor, ref_logps: torch.Tensor, beta: float) -> torch.Tensor:
+    return torch.logsumexp(ref_logps + q, -1)

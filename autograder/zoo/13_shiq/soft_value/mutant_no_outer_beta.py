@@ -1,0 +1,6 @@
+"""No beta outside.
+
+message: in front is missing
+"""
+def soft_value(q: torch.Tensor, ref_logps: torch.Tensor, beta: float) -> torch.Tensor:
+    return torch.logsumexp(ref_logps + q / beta, -1)

@@ -1,0 +1,9 @@
+"""gamma on the wrong value.
+
+message: delta = r
+"""
+def td_errors(
+    r: torch.Tensor, v: torch.Tensor, done: torch.Tensor, gamma: float
+) -> torch.Tensor:
+    following = torch.where(done, 0.0, v[:, 1:])
+    return r + following - gamma * v[:, :-1]

@@ -1,0 +1,9 @@
+"""Turned round.
+
+message: turned round
+"""
+def td_errors(
+    r: torch.Tensor, v: torch.Tensor, done: torch.Tensor, gamma: float
+) -> torch.Tensor:
+    following = torch.where(done, 0.0, v[:, 1:])
+    return v[:, :-1] - r - gamma * following

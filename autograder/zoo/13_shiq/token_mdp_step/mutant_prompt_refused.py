@@ -1,0 +1,17 @@
+"""Takes a prompt that ends with EOS for the end.
+
+message: prompts with EOS inside
+"""
+def token_mdp_step(
+    state: tuple[tuple[int, ...], tuple[int, ...]],
+    action: int,
+    reward_fn: Callable[[tuple[int, ...], tuple[int, ...]], float],
+    eos: int,
+    t_max: int,
+) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], float, bool]:
+    prompt, completion = state
+    if len(completion) >= t_max or (prompt + completion)[-1:] == (eos,):
+        raise ValueError("this episode is over")
+    completion = (*completion, action)
+    done = action == eos or len(completion) == t_max
+    return (prompt, completion), reward_fn(prompt, completion) if done else 0.0, done

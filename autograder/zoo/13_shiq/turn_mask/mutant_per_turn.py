@@ -1,0 +1,12 @@
+"""One entry per turn.
+
+message: 1 on every token
+"""
+def turn_mask(roles: list[str], input_ids: list[list[int]]) -> torch.Tensor:
+    if len(roles) != len(input_ids):
+        raise ValueError("one role per turn")
+    marks = [
+        int(role == "assistant")
+        for role, ids in zip(roles, input_ids, strict=True)
+    ]
+    return torch.tensor(marks, dtype=torch.int64)

@@ -1,0 +1,12 @@
+"""Takes the best action.
+
+message: best action
+"""
+def v_pi_exact(tree: dict[str, torch.Tensor], pi: torch.Tensor) -> torch.Tensor:
+    v = torch.zeros(len(pi), dtype=torch.float64)
+    while True:
+        q = tree["reward"] + torch.where(tree["done"], 0.0, v[tree["next_state"]])
+        new = q.max(-1).values
+        if torch.equal(new, v):
+            return v
+        v = new

@@ -1,0 +1,13 @@
+"""Renormalises over the actions that go on.
+
+message: v(s) = sum
+"""
+def v_pi_exact(tree: dict[str, torch.Tensor], pi: torch.Tensor) -> torch.Tensor:
+    v = torch.zeros(len(pi), dtype=torch.float64)
+    while True:
+        q = tree["reward"] + torch.where(tree["done"], 0.0, v[tree["next_state"]])
+        w = torch.where(tree["done"], 0.5 * pi, pi)
+        new = (w * q).sum(-1) / w.sum(-1)
+        if torch.equal(new, v):
+            return v
+        v = new

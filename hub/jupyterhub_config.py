@@ -1,0 +1,139 @@
+"""JupyterHub for one server and one course: real Unix users. docs/operators.md explains it.
+
+Settings of your site (address, certificates, GPUs) go to PREFIX/hub/site.py, which is read last.
+"""
+
+import grp
+import os
+import pwd
+from pathlib import Path
+
+from jupyterhub.auth import PAMAuthenticator
+from jupyterhub.spawner import LocalProcessSpawner
+from traitlets import default
+
+c = get_config()
+
+PREFIX = Path(__file__).resolve().parents[2]
+COURSE, ACCOUNT = "sft2rl", "grader-sft2rl"
+STAFF, STUDENTS = "sft2rl-staff", "sft2rl-students"
+# nbgrader's names for the hub's groups.
+GRADERS, LEARNERS = f"formgrade-{COURSE}", f"nbgrader-{COURSE}"
+PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+def is_staff(name: str) -> bool:
+    """Whether a Unix account belongs to the course's staff."""
+    staff = grp.getgrnam(STAFF)
+    return staff.gr_gid in os.getgrouplist(name, pwd.getpwnam(name).pw_gid)
+
+
+def environment(role: str) -> dict[str, str]:
+    """What a server needs to find its environment and the settings of its role."""
+    folder = "student" if role == "student" else "staff"
+    return {
+        "PATH": f"{PREFIX / folder / 'bin'}:{PATH}",
+        "JUPYTER_CONFIG_PATH": str(PREFIX / "etc" / role),
+    }
+
+
+class CourseAuthenticator(PAMAuthenticator):
+    """Unix passwords; who is in the staff's Unix group may use formgrader."""
+
+    @default("manage_groups")
+    def _manage_groups(self):
+        return True
+
+    async def authenticate(self, handler, data):
+        name = await super().authenticate(handler, data)
+        return name and self._with_groups(name)
+
+    async def refresh_user(self, user, handler=None, **kwargs):
+        return self._with_groups(user.name)
+
+    def _with_groups(self, name):
+        return {"name": name, "groups": [GRADERS if is_staff(name) else LEARNERS]}
+
+
+class CourseSpawner(LocalProcessSpawner):
+    """A server in the environment of its user's role; the files it makes are private."""
+
+    async def start(self):
+        role = "ta" if is_staff(self.user.name) else "student"
+        self.environment = environment(role)
+        folder = "student" if role == "student" else "staff"
+        self.cmd = [str(PREFIX / folder / "bin" / "jupyterhub-singleuser")]
+        return await super().start()
+
+    def make_preexec_fn(self, name):
+        become = super().make_preexec_fn(name)
+
+        def preexec():
+            become()
+            os.umask(0o077)
+
+        return preexec
+
+
+c.JupyterHub.bind_url = os.environ.get("HUB_URL", "http://127.0.0.1:8000")
+c.JupyterHub.db_url = f"sqlite:///{PREFIX / 'hub' / 'jupyterhub.sqlite'}"
+c.JupyterHub.cookie_secret_file = str(PREFIX / "hub" / "cookie_secret")
+c.ConfigurableHTTPProxy.pid_file = str(PREFIX / "hub" / "proxy.pid")
+c.ConfigurableHTTPProxy.command = [
+    str(PREFIX / "proxy" / "node_modules" / ".bin" / "configurable-http-proxy")
+]
+
+c.JupyterHub.authenticator_class = CourseAuthenticator
+c.LocalAuthenticator.allowed_groups = {STUDENTS, STAFF}
+
+c.JupyterHub.spawner_class = CourseSpawner
+c.Spawner.default_url = "/lab"
+c.Spawner.notebook_dir = "~"
+c.Spawner.start_timeout = c.Spawner.http_timeout = 120
+
+# Formgrader and the course's page: one server under the course's own account, for the staff.
+c.JupyterHub.services = [
+    {
+        "name": COURSE,
+        "url": "http://127.0.0.1:8010",
+        "user": ACCOUNT,
+        "cwd": str(PREFIX / "course"),
+        "command": [
+            str(PREFIX / "staff" / "bin" / "jupyterhub-singleuser"),
+            f"--ServerApp.root_dir={PREFIX / 'course'}",
+        ],
+        "environment": {
+            **environment("course"),
+            "COURSE_DIR": str(PREFIX / "course"),
+            "JUPYTERHUB_DEFAULT_URL": "/course",
+        },
+        "oauth_no_confirm": True,
+        "timeout": 300,
+    }
+]
+c.JupyterHub.load_roles = [
+    {
+        "name": "formgrader",
+        "groups": [GRADERS],
+        "scopes": [
+            f"access:services!service={COURSE}",
+            f"read:services!service={COURSE}",
+            f"list:services!service={COURSE}",
+        ],
+    },
+    # nbgrader's course list asks, with its server's token, which courses its user may grade.
+    {
+        "name": "server",
+        "scopes": [
+            "users:activity!user",
+            "access:servers!server",
+            "read:users:groups!user",
+            "read:users:name!user",
+            f"read:services!service={COURSE}",
+            f"list:services!service={COURSE}",
+        ],
+    },
+]
+
+if (site := PREFIX / "hub" / "site.py").is_file():
+    load_subconfig(str(site))

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# A hub to try: installs it, adds three people (`instructor`, and the students `ada` and `ben`) with
+# new passwords, and releases the first assignment. With --fresh, what they did before is removed.
+#
+#     bash hub/sample.sh PREFIX [--fresh]
+set -euo pipefail
+here=$(dirname "$0")
+prefix=${1:?the folder of the hub}
+mark="sample user of sft2rl" grader=grader-sft2rl users=$prefix/hub/sample-users
+
+if [ -d "$prefix/course" ] && [ ! -e "$users" ]; then
+    echo "$prefix is a real hub: its class is left alone." >&2
+    exit 2
+fi
+is_ours() { [[ "$(getent passwd "$1" | cut -d: -f5)" == *"$mark" ]]; }
+
+if [ "${2:-}" = --fresh ]; then
+    rm -rf "$prefix"/{course,exchange} "$prefix"/hub/{jupyterhub.sqlite,cookie_secret,proxy.pid}
+    for name in instructor ada ben; do
+        is_ours "$name" && userdel -rf "$name" 2>/dev/null
+    done
+fi
+mkdir -p "$prefix/hub"
+(umask 077 && : >"$users")
+bash "$here/install.sh" "$prefix"
+
+while IFS=: read -r name group full; do
+    if ! id "$name" >/dev/null 2>&1; then
+        useradd -m -K HOME_MODE=0700 -s /bin/bash -c "$full,,,,$mark" -G "$group" "$name"
+    elif ! is_ours "$name"; then
+        echo "There is an account $name on this machine already: it is not changed." >&2
+        exit 2
+    fi
+    password=$(od -An -N9 -tx1 /dev/urandom | tr -d ' \n')
+    echo "$name:$password" | chpasswd
+    echo "$name $password" >>"$users"
+done <<'PEOPLE'
+instructor:sft2rl-staff:Ines Instructor
+ada:sft2rl-students:Ada Adler
+ben:sft2rl-students:Ben Okafor
+PEOPLE
+
+# The first assignment, without the minutes of `course release`'s check.
+if [ ! -e "$prefix/course/release/01_tokenizer" ]; then
+    (cd "$prefix/course" && runuser -u "$grader" -- "$prefix/staff/bin/python" - "$prefix") <<'PYTHON'
+import sys
+from pathlib import Path
+
+from autograder import classroom
+from autograder.config import find_assignment
+from autograder.course import open_course
+
+classroom.release(open_course(Path(sys.argv[1], "course")), find_assignment("01_tokenizer"))
+PYTHON
+fi
+echo "Log in as:"
+sed 's/^\([^ ]*\) /    \1   password /' "$users"
