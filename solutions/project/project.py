@@ -1097,11 +1097,12 @@ if PSEUDONYM:
 # %% [markdown] nbgrader={"schema_version": 3, "solution": true, "grade": true, "locked": false, "task": false, "grade_id": "written_findings", "points": 12}
 # **Model answer.** *Comparison.* The course's results hold one run per method (seed 0), with the
 # interval of its evaluation: J = 0.56 ± 0.05 for CoPG, 0.47 ± 0.05 for PG with the mean reward as
-# its baseline, 0.45 ± 0.05 for DPO with β = 0.5, and 0.04 ± 0.05 for the reference. All three are
-# far above the reference, by eight or more standard errors, and VADER, which was never trained on,
-# prefers their texts to the reference's in 61 to 68 % of the prompts. CoPG has the largest J, PG
-# and DPO are not told apart. But one run each contains no chance of pairs and batches, so I do not
-# conclude that CoPG is better than the others: that needs several seeds. PG pays least for its
+# its baseline, 0.45 ± 0.05 for DPO with β = 0.5, 0.19 ± 0.05 for SFT, and 0.04 ± 0.05 for the
+# reference. All four lie above the reference; CoPG, PG and DPO lie above SFT, and VADER, which was never
+# trained on, prefers their texts to the reference's in 61 to 68 % of the prompts, those of SFT in
+# 52 %. CoPG has the largest J, PG and DPO are not told apart. But one run each contains no chance of
+# pairs and batches, so I do not conclude that CoPG is better than PG or DPO: that needs several seeds
+# (and other β of DPO). Of these three PG pays least for its
 # reward (KL 0.8 against 1.2 and 1.7). CoPG has covered half the way to the estimated optimum. My
 # own three policies are second runs with other pairs: (their J, with intervals, in the same order or
 # not). Their standard error of about 0.026 is again only that of the evaluation. *Reward hacking.*
