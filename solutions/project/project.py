@@ -74,7 +74,7 @@ print("torch", torch.__version__, "· transformers", transformers.__version__)
 # | judged by | $J(\pi) = \mathbb E_{x,\,y\sim\pi}[R(x,y)] - \beta\,\mathbb E_x\,\mathrm{KL}(\pi(\cdot\mid x)\,\Vert\,\pi_\text{ref}(\cdot\mid x))$ with $\beta = 0.2$ |
 #
 # It is the sentiment experiment of the DPO paper, small enough for a laptop: the whole notebook
-# takes some twelve minutes of computing on two idle cores. Cells that take longer than a few
+# takes some twelve minutes of computing on one idle core. Cells that take longer than a few
 # seconds say so; they keep their progress in the folder `runs`, so an interrupted run goes on where
 # it stopped. Sweeps over $\beta$ and over seeds load results that were computed beforehand; they
 # are rerun only if you ask.
@@ -300,7 +300,7 @@ def logp_gradient(model, input_ids, attention_mask, completion_mask) -> dict:
 # Offline means: the reference writes **pairs** of completions, two pairs for each of 8,192 prompts, the
 # judge scores them, and the model that wrote them is never asked again. The stored log-probabilities
 # under the reference are part of the data. All four offline methods below see these pairs and
-# nothing else. (About a minute, once. The file `runs/pairs.safetensors` is yours; the seed follows from your
+# nothing else. (A minute or two, once. The file `runs/pairs.safetensors` is yours; the seed follows from your
 # name.)
 
 # %% tags=["train"]
@@ -855,7 +855,7 @@ def policy_copg() -> dict:
 check.policy_copg(policy_copg)
 
 # %% [markdown]
-# **Train.** About 45 seconds per method on an idle laptop. Each run saves a checkpoint every 32
+# **Train.** One to two minutes per method on an idle laptop. Each run saves a checkpoint every 32
 # steps; if you interrupt it and run the cell again, it goes on from there. With other settings it
 # starts anew. The figure shows the loss of each run, a mean over 8 steps.
 
@@ -1008,7 +1008,7 @@ predict(
 )
 
 # %% [markdown]
-# Try it: 64 steps each, about a minute together. (Where the table above has rows `pg-none-…`, they are the
+# Try it: 64 steps each, one to two minutes together. (Where the table above has rows `pg-none-…`, they are the
 # same with 256 steps.)
 
 # %% tags=["train"]
@@ -1058,7 +1058,7 @@ widgets.side_by_side(results.prompts, results.texts, scores)
 # %% [markdown]
 # ### Online, if you have the time
 #
-# Set `RERUN = True` to train RLOO with $K=4$ yourself (two to three minutes): your `pg_loss` with
+# Set `RERUN = True` to train RLOO with $K=4$ yourself (three to four minutes): your `pg_loss` with
 # `"loo"`, on samples drawn afresh at each step from the policy as it is then. The file
 # `project.ipynb` must be saved first, because the command reads your losses from it.
 
@@ -1095,33 +1095,39 @@ if PSEUDONYM:
 #    you found yourself in section 1.
 
 # %% [markdown] nbgrader={"schema_version": 3, "solution": true, "grade": true, "locked": false, "task": false, "grade_id": "written_findings", "points": 12}
-# **Model answer.** (Put the figures of the table of section 8 in the first part; they are those of
-# the shipped results.) *Comparison.* The order of the offline methods by mean J is ..., with these
-# intervals over seeds: ... Where two intervals overlap, as those of CoPG and of PG with the mean
-# reward as its baseline may, I do not call the methods different on this evidence. Online RLOO drew
-# new samples at each step, so it is no comparison of losses. My own policies are single runs: their
-# standard error of about 0.025 is that of the evaluation only and does not contain the chance in
-# pairs and batches. *Reward hacking.* Without a baseline each completion is pushed by R_β
-# itself. Minus 2 makes nearly all coefficients negative: the policy moves away from everything in the
-# data, KL goes far beyond that of any other run, J falls far below the reference, and the raw reward,
-# the win rate and VADER's win rate are the best of all runs. Plus 2 makes all coefficients positive:
-# slow imitation of the data, close to the reference. Offline the gradient's expectation under the
-# data, unlike under the policy, keeps the term E_μ[∇ln π]·constant. CoPG contains the rewards only
-# as R − R′, DPO and SFT only through their order: the shift cancels exactly. A text of the collapsed
-# policy repeats a few rewarded words without a sentence around them. *Limits.* The judge is a bag of
-# word pairs: it ignores order beyond neighbours, negation at a distance and meaning ("not a bad film
-# by any means, they said, but it is" fools it), so it is easier to hack than a large reward model;
-# the reference writes nonsense at length, completions are 16 tokens, and a KL of 1 nat buys much
-# there. Rank of methods depends on β, on length and on the number of pairs. An experiment: the same
-# sweep with a pretrained model and people as blind raters of pairs of texts at equal KL.
+# **Model answer.** *Comparison.* The course's results hold one run per method (seed 0), with the
+# interval of its evaluation: J = 0.56 ± 0.05 for CoPG, 0.47 ± 0.05 for PG with the mean reward as
+# its baseline, 0.45 ± 0.05 for DPO with β = 0.5, 0.19 ± 0.05 for SFT, and 0.04 ± 0.05 for the
+# reference. All four lie above the reference; CoPG, PG and DPO lie above SFT, and VADER, which was never
+# trained on, prefers their texts to the reference's in 61 to 68 % of the prompts, those of SFT in
+# 52 %. CoPG has the largest J, PG and DPO are not told apart. But one run each contains no chance of
+# pairs and batches, so I do not conclude that CoPG is better than PG or DPO: that needs several seeds
+# (and other β of DPO). Of these three PG pays least for its
+# reward (KL 0.8 against 1.2 and 1.7). CoPG has covered half the way to the estimated optimum. My
+# own three policies are second runs with other pairs: (their J, with intervals, in the same order or
+# not). Their standard error of about 0.026 is again only that of the evaluation. *Reward hacking.*
+# Without a baseline each completion is pushed by R_β itself. Minus 2 makes nearly all
+# coefficients negative: the policy moves away from everything in the data. After 64 steps KL was
+# 10.6 and J −1.5 in our run, while the reward had risen from about 0 to 0.64 and the win rate to 75 %:
+# these two would have fooled me. Plus 2 makes nearly all coefficients positive: imitation of the
+# data, which the reference wrote. Offline the gradient's expectation under the data, unlike under
+# the policy, keeps the term E_μ[∇ln π]·constant. CoPG contains the rewards only as R − R′, DPO and
+# SFT only through their order: the shift cancels. A text of the collapsed policy: "together, to
+# swulty from an appealing story of chaotic intententented int of". *Limits.* The judge is a bag of
+# word pairs: it ignores order beyond neighbours and meaning. "it is not a good film." earns +0.77, "not
+# a bad film." −0.78, and "i wish this were a brilliant, moving and funny film." +2.00. So it is easier
+# to hack than a large reward model. The reference writes nonsense at length, completions are 16
+# tokens, and a KL of 1 nat buys much there: the rank of methods may depend on β, on length and on the
+# number of pairs. An experiment: the same sweep with a pretrained model and people as blind raters
+# of pairs of texts at equal KL.
 #
-# **Rubric.** Comparison: 1 for J with intervals over seeds, 1 for the order of CoPG, DPO, SFT and
-# reference that the table shows, 1 for not claiming more about CoPG against centred PG than the intervals show, 1 for own
-# figures with the right reading of their standard error. Hacking: 1 for the collapse (KL up, J down,
-# R up), 1 for the reason (sign of the coefficients; a constant does not average out under the data), 1
-# for the invariance of CoPG, DPO and SFT with its reason, 1 for the figures that mislead and a quoted
-# text. Limits: 1 for each of two reasons, 1 for an experiment that could tell, 1 for an own weakness
-# of the reward model with an example.
+# **Rubric.** Comparison: 1 for J with intervals and for what they contain, 1 for the order that the
+# table shows, 1 for not claiming more than the intervals and the number of seeds allow, 1 for own
+# figures with the right reading of their standard error. Hacking: 1 for the collapse (KL up, J down, R up), 1 for the
+# reason (sign of the coefficients; a constant does not average out under the data), 1 for the
+# invariance of CoPG, DPO and SFT with its reason, 1 for the figures that mislead and a quoted text.
+# Limits: 1 for each of two reasons, 1 for an experiment that could tell, 1 for an own weakness of the
+# reward model with an example.
 
 # %% [markdown]
 # ## Where the slides need care
