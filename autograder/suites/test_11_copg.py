@@ -931,22 +931,31 @@ SLIPS = {
 }
 
 
-def small_run(draw):
-    """Eleven pairs of four arms, minibatches of 4, labels that contradict the rewards at times."""
+def small_run(draw, batch_size=4):
+    """Eleven pairs of four arms, labels that contradict the rewards at times.
+
+    In the first minibatch no arm wins as often as it loses: its first gradient would be zero
+    but for rounding, and Adam divides by that.
+    """
     rewards = tensor(2.0, 0.6, -0.4, -1.6) + draw.uniform(-0.2, 0.2, 4)
     ref = (tensor(0.45, 0.25, 0.2, 0.1).log() + draw.uniform(-0.2, 0.2, 4)).log_softmax(0)
-    y = torch.tensor([0, 3, 1, 2, 3, 0, 2, 3, 3, 1, 2])
-    y2 = torch.tensor([3, 1, 2, 3, 3, 2, 0, 2, 1, 1, 3])
-    wins = torch.tensor([1, 0, 0, 1, 1, 1, 0, 1, 0, 0, 1], dtype=torch.bool)
-    order = torch.tensor(draw.shuffled(range(11)))
-    data = {"y": y[order], "y2": y2[order], "R": rewards, "ref": ref, "beta": 0.4}
-    return data | {"steps": 24, "lr": 0.05, "batch_size": 4}, wins[order]
+    y = np.array([0, 3, 1, 2, 3, 0, 2, 3, 3, 1, 2])
+    y2 = np.array([3, 1, 2, 3, 3, 2, 0, 2, 1, 1, 3])
+    wins = np.array([1, 0, 0, 1, 1, 1, 1, 1, 0, 0, 1], dtype=bool)
+    balance = np.zeros(4)
+    while not balance.all():
+        order = np.array(draw.shuffled(range(11)))
+        first = order[np.arange(batch_size) % 11]
+        sign = np.where(wins[first], 1.0, -1.0)
+        balance = np.bincount(y[first], sign, 4) - np.bincount(y2[first], sign, 4)
+    pairs = {"y": torch.from_numpy(y[order]), "y2": torch.from_numpy(y2[order])}
+    run = {"R": rewards, "ref": ref, "beta": 0.4, "steps": 24, "lr": 0.05}
+    return pairs | run | {"batch_size": batch_size}, torch.from_numpy(wins[order])
 
 
 def check_run(student, draw, method, slips, batch_size=4):
     """Compare 25 regrets with the oracle's; a positive factor on the objective is allowed."""
-    run, wins = small_run(draw)
-    run["batch_size"] = batch_size
+    run, wins = small_run(draw, batch_size)
     got = student.train_offline_bandit(method, first_wins=wins, **run)
     expect(got).tensor(
         (25,), F64, "Return steps + 1 regrets, float64: before the first step and after each."
@@ -963,7 +972,7 @@ def check_run(student, draw, method, slips, batch_size=4):
             SLIPS[slip]: oracle(method, first_wins=wins, slip=slip, **run)
             for slip in (*common, *slips)
         },
-        rtol=1e-4,  # a factor on the objective moves Adam's first steps by up to 7e-5
+        rtol=1e-5,  # a factor on the objective moves Adam's steps, by its epsilon
     )
 
 
@@ -1028,9 +1037,9 @@ def test_copg_with_the_defaults_reaches_the_optimum(student: Student, draw: Draw
     data = offline_data(draw)
     message = "By default there are 2000 steps, thus 2001 regrets, float64."
     curve = expect(student.train_offline_bandit("copg", **data)).tensor((2001,), F64, message)
-    expect(curve[:41]).close(
-        oracle("copg", steps=40, lr=1e-2, batch_size=512, **data),
-        "By default lr is 1e-2 and batch_size is 512.",
+    expect(curve[:301]).close(
+        oracle("copg", steps=300, lr=1e-2, batch_size=512, **data),
+        "By default lr is 1e-2 and batch_size is 512; Adam's other options are torch's defaults.",
         rtol=2e-6,
     )
     expect(curve).true(
@@ -1041,21 +1050,21 @@ def test_copg_with_the_defaults_reaches_the_optimum(student: Student, draw: Draw
 
 @exercise("train_offline_bandit", weight=2)
 def test_both_failing_baselines_end_where_they_must(student: Student, draw: Draw):
-    """The paper's samplers, a larger lr: b = 0 and b = E_pi[R] after a few hundred steps."""
+    """The paper's samplers, a larger lr: b = 0 and b = E_pi[R] after some hundred steps."""
     data = offline_data(draw)
 
     def last(method, steps):
-        curve = student.train_offline_bandit(method, steps=steps, lr=0.05, batch_size=256, **data)
+        curve = student.train_offline_bandit(method, steps=steps, lr=0.1, batch_size=256, **data)
         shape = "Return steps + 1 regrets, float64: before the first step and after each."
         return float(expect(curve).tensor((steps + 1,), F64, shape)[-1])
 
     expect(data).true(
-        last("pg", 150) > 0.5,
+        last("pg", 75) > 0.5,
         "Offline, PG with b = 0 must get worse than the reference: it reinforces the data. Are "
         "the samples your own, or weighted?",
     )
     expect(data).true(
-        0.008 < last("pg_value", 250) < 0.025,
+        0.008 < last("pg_value", 125) < 0.025,
         "PG with b = E_pi[R] must end on its plateau: R without the KL term, and no weights.",
     )
 
@@ -1066,10 +1075,10 @@ def test_dpo_with_sure_labels_drifts_to_the_greedy_policy(student: Student, draw
     data = offline_data(draw)
     wins = data["R"][data["y"]] > data["R"][data["y2"]]
     curve = student.train_offline_bandit(
-        "dpo", steps=500, lr=0.05, batch_size=256, first_wins=wins, **data
+        "dpo", steps=250, lr=0.1, batch_size=256, first_wins=wins, **data
     )
     message = "Return steps + 1 regrets, float64: before the first step and after each."
-    curve = expect(curve).tensor((501,), F64, message)
+    curve = expect(curve).tensor((251,), F64, message)
     expect(curve).true(
         float(curve[-1]) > 0.08 and float(curve.min()) < 0.05,
         "With deterministic labels DPO must pass near pi_* and then drift to the greedy policy.",
@@ -1080,7 +1089,7 @@ def test_dpo_with_sure_labels_drifts_to_the_greedy_policy(student: Student, draw
 def test_an_unknown_method_is_refused(student: Student, draw: Draw):
     """A method that is none of the six raises ValueError."""
     run, wins = small_run(draw)
-    for method in ("rloo", "PG", ""):
+    for method in ("rloo", "PG", "", "pg_beta"):
         raised = student.raised("train_offline_bandit", method, first_wins=wins, **run)
         expect(raised).equals(
             "ValueError", "Raise ValueError for a method that is none of the six."
