@@ -95,6 +95,17 @@ def test_a_long_completion_does_not_underflow(student: Student, draw: Draw):
 
 
 @exercise("importance_weights")
+def test_one_completion_with_a_huge_weight(student: Student, draw: Draw):
+    """A single completion, far more likely under pi than under mu."""
+    mu_logp = -draw.uniform(11.0, 13.0, 1, 3)
+    logp = -draw.uniform(0.1, 0.3, 1, 3)
+    expect(student.importance_weights(logp, mu_logp)).close(
+        (logp - mu_logp).sum(1).exp(),
+        "Clip nothing, and keep the batch dimension of a single completion: the result is [B].",
+    )
+
+
+@exercise("importance_weights")
 def test_the_weight_can_be_differentiated(student: Student, draw: Draw):
     """The derivative of w with respect to each token's log-probability is w."""
     logp, mu_logp, _ = padded_logps(draw)
@@ -423,6 +434,21 @@ def test_an_action_that_neither_draws_contributes_nothing(student: Student, draw
     )
 
 
+@exercise("is_variance")
+def test_rare_actions_and_actions_that_pi_avoids(student: Student, draw: Draw):
+    """One action with mu = 1e-7, not zero; another one with pi = 0 < mu."""
+    pi, mu, f = draw.probs(4), draw.probs(4), draw.uniform(1.0, 2.0, 4)
+    pi[3] = 0.0
+    mu[1] = 1e-7
+    pi, mu = pi / pi.sum(), mu / mu.sum()
+    expect(student.is_variance(pi, mu, f)).close(
+        exact_variance(pi, mu, f),
+        "Only mu = 0 < pi gives inf: a small mu gives a large number. Where pi = 0 < mu the "
+        "weight is 0, and mu stays as it is.",
+        rtol=1e-8,
+    )
+
+
 # --- copg_objective ------------------------------------------------------------------------------
 
 
@@ -519,6 +545,21 @@ def test_only_the_difference_of_the_rewards_counts(student: Student, draw: Draw)
     )
 
 
+@exercise("copg_objective")
+def test_large_gaps_and_equal_rewards(student: Student, draw: Draw):
+    """Log-ratios of tens of nats, rewards of tens, and a pair of equal rewards."""
+    logp, logp2, ref, ref2 = (-draw.uniform(1.0, 4.0, 4) for _ in range(4))
+    logp, ref2 = logp - tensor(0, 50, 0, 0), ref2 - tensor(0, 0, 50, 0)
+    rewards, rewards2 = draw.normal(4) + tensor(40, 0, 0, 1), draw.normal(4)
+    rewards2[3] = rewards[3]
+    data = (logp, logp2, ref, ref2, rewards, rewards2, 0.35)
+    expect(student.copg_objective(*data)).close(
+        four_terms(*data),
+        "The formula holds for every pair: clip neither rewards nor log-ratios, and keep pairs "
+        "of equal rewards (the KL term remains).",
+    )
+
+
 @exercise("copg_objective", weight=2)
 def test_the_gradient_has_beta_not_half_of_it(student: Student, draw: Draw):
     """Gradients in both log-probabilities: R_beta(y) - R_beta(y') and its opposite."""
@@ -573,6 +614,20 @@ def test_the_loss_is_minus_the_mean(student: Student, draw: Draw):
                 **mistakes,
             },
         )
+
+
+@exercise("copg_loss")
+def test_every_pair_counts(student: Student, draw: Draw):
+    """Five pairs; one of them is twice the same completion, one has a large gap."""
+    logp, logp2, ref, ref2, rewards, rewards2, beta = pairs(draw)
+    logp2[1], ref2[1], rewards2[1] = logp[1], ref[1], rewards[1]
+    logp[3] -= 50
+    data = (logp, logp2, ref, ref2, rewards, rewards2, beta)
+    expect(student.copg_loss(*data)).close(
+        -four_terms(*data).mean(),
+        "Every pair counts in the mean, as it is: one whose objective is 0 too, and a large one "
+        "without clipping.",
+    )
 
 
 @exercise("copg_loss", weight=2)
