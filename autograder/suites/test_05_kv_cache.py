@@ -797,7 +797,7 @@ def test_allocate_takes_just_the_blocks_it_needs(student: Student, draw: Draw):
         len(set(blocks)) == len(blocks) and set(blocks) <= set(range(n)),
         "Sequences that were not forked have no block in common.",
     )
-    for old in (ids[1], max(ids)):
+    for old in (max(ids), ids[1]):
         pool.free(old)
         new = new_id(pool.allocate([]))
         expect(new in ids).equals(False, USED_BEFORE)
@@ -829,7 +829,9 @@ def test_blocks_of_one_slot_and_tokens_that_are_zero(student: Student, draw: Dra
     tokens[1] = tokens[3] = 0
     for token in tokens:
         pool.append(seq, token)
-    reads(pool, seq, tokens, "With one slot per block every token opens a block; 0 is a token.")
+    message = "With one slot per block every token opens a block; 0 is a token."
+    expect(pool.n_free()).equals(n - 4, message)
+    reads(pool, seq, tokens, message)
 
 
 @exercise("BlockAllocator")
