@@ -527,7 +527,7 @@ def test_one_step_gains_nothing(student: Student, draw: Draw):
 @exercise("speedup_factor")
 def test_unknown_kinds_are_refused(student: Student, draw: Draw):
     """A kind that is not in the list."""
-    for kind in ("training", "scores", ""):
+    for kind in ("training", "scores", "", "scores_full_causal", "projection"):
         raised = student.raised("speedup_factor", draw.integer(5, 50), kind)
         expect(raised).equals("ValueError", "An unknown kind raises ValueError.")
 
@@ -619,7 +619,14 @@ def test_blocks_of_ragged_lengths(student: Student, draw: Draw):
 def test_full_blocks_need_no_further_one(student: Student, draw: Draw):
     """Exact multiples, one token more and one less, blocks of one slot."""
     bs, count = draw.integer(3, 20), draw.integer(2, 9)
-    for length, size in ((bs * count, bs), (bs * count + 1, bs), (bs * count - 1, bs), (count, 1)):
+    for length, size in (
+        (bs * count, bs),
+        (bs * count + 1, bs),
+        (bs * count - 1, bs),
+        (count, 1),
+        (bs, bs),
+        (3 * bs, bs),
+    ):
         got = whole(student.blocks_needed(length, size), "Return a whole number, an int.")
         expect(got).equals(
             filled(length, size),
@@ -661,8 +668,8 @@ def test_waste_of_one_sequence(student: Student, draw: Draw):
 def test_waste_of_a_ragged_batch(student: Student, draw: Draw):
     """Several lengths: each sequence wastes its own remainder."""
     bs = draw.integer(6, 14)
-    # Remainders that add up to more than a block, two of them equal; the longest is not the first.
-    others = [9 * bs + bs - 1, draw.integer(1, 9) * bs + 1, 3 * bs + 1]
+    # Remainders that add up to more than a block, two lengths equal; the longest is not the first.
+    others = [9 * bs + bs - 1, 3 * bs + 1, 3 * bs + 1]
     lens = [draw.integer(1, 9) * bs + 2, *draw.shuffled(others)]
     got = whole(student.wasted_slots(lens, bs), "Return one whole number, an int.")
     expect(got).equals(
@@ -790,8 +797,11 @@ def test_allocate_takes_just_the_blocks_it_needs(student: Student, draw: Draw):
         len(set(blocks)) == len(blocks) and set(blocks) <= set(range(n)),
         "Sequences that were not forked have no block in common.",
     )
-    pool.free(ids[1])
-    expect(new_id(pool.allocate([])) in ids).equals(False, USED_BEFORE)
+    for old in (max(ids), ids[1]):
+        pool.free(old)
+        new = new_id(pool.allocate([]))
+        expect(new in ids).equals(False, USED_BEFORE)
+        ids.append(new)
 
 
 @exercise("BlockAllocator")
@@ -807,6 +817,21 @@ def test_append_fills_the_last_block_before_the_next(student: Student, draw: Dra
             "append takes a block when the last one is full (or there is none), and only then.",
         )
     reads(pool, seq, tokens, "Appended tokens are read in the order in which they came.")
+
+
+@exercise("BlockAllocator")
+def test_blocks_of_one_slot_and_tokens_that_are_zero(student: Student, draw: Draw):
+    """Blocks of one slot that were in use before; every second token is 0."""
+    n = draw.integer(6, 12)
+    pool = student.new("BlockAllocator", n, 1)
+    pool.free(new_id(pool.allocate(draw.integers(1, 1000, n).tolist())))
+    seq, tokens = new_id(pool.allocate([])), draw.integers(1, 1000, 4).tolist()
+    tokens[1] = tokens[3] = 0
+    for token in tokens:
+        pool.append(seq, token)
+    message = "With one slot per block every token opens a block; 0 is a token."
+    expect(pool.n_free()).equals(n - 4, message)
+    reads(pool, seq, tokens, message)
 
 
 @exercise("BlockAllocator")

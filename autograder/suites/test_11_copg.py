@@ -95,6 +95,17 @@ def test_a_long_completion_does_not_underflow(student: Student, draw: Draw):
 
 
 @exercise("importance_weights")
+def test_one_completion_with_a_huge_weight(student: Student, draw: Draw):
+    """A single completion, far more likely under pi than under mu."""
+    mu_logp = -draw.uniform(11.0, 13.0, 1, 3)
+    logp = -draw.uniform(0.1, 0.3, 1, 3)
+    expect(student.importance_weights(logp, mu_logp)).close(
+        (logp - mu_logp).sum(1).exp(),
+        "Clip nothing, and keep the batch dimension of a single completion: the result is [B].",
+    )
+
+
+@exercise("importance_weights")
 def test_the_weight_can_be_differentiated(student: Student, draw: Draw):
     """The derivative of w with respect to each token's log-probability is w."""
     logp, mu_logp, _ = padded_logps(draw)
@@ -423,6 +434,21 @@ def test_an_action_that_neither_draws_contributes_nothing(student: Student, draw
     )
 
 
+@exercise("is_variance")
+def test_rare_actions_and_actions_that_pi_avoids(student: Student, draw: Draw):
+    """One action with mu = 1e-7, not zero; another one with pi = 0 < mu."""
+    pi, mu, f = draw.probs(4), draw.probs(4), draw.uniform(1.0, 2.0, 4)
+    pi[3] = 0.0
+    mu[1] = 1e-7
+    pi, mu = pi / pi.sum(), mu / mu.sum()
+    expect(student.is_variance(pi, mu, f)).close(
+        exact_variance(pi, mu, f),
+        "Only mu = 0 < pi gives inf: a small mu gives a large number. Where pi = 0 < mu the "
+        "weight is 0, and mu stays as it is.",
+        rtol=1e-8,
+    )
+
+
 # --- copg_objective ------------------------------------------------------------------------------
 
 
@@ -519,6 +545,21 @@ def test_only_the_difference_of_the_rewards_counts(student: Student, draw: Draw)
     )
 
 
+@exercise("copg_objective")
+def test_large_gaps_and_equal_rewards(student: Student, draw: Draw):
+    """Log-ratios of tens of nats, rewards of tens, and a pair of equal rewards."""
+    logp, logp2, ref, ref2 = (-draw.uniform(1.0, 4.0, 4) for _ in range(4))
+    logp, ref2 = logp - tensor(0, 50, 0, 0), ref2 - tensor(0, 0, 50, 0)
+    rewards, rewards2 = draw.normal(4) + tensor(40, 0, 0, 1), draw.normal(4)
+    rewards2[3] = rewards[3]
+    data = (logp, logp2, ref, ref2, rewards, rewards2, 0.35)
+    expect(student.copg_objective(*data)).close(
+        four_terms(*data),
+        "The formula holds for every pair: clip neither rewards nor log-ratios, and keep pairs "
+        "of equal rewards (the KL term remains).",
+    )
+
+
 @exercise("copg_objective", weight=2)
 def test_the_gradient_has_beta_not_half_of_it(student: Student, draw: Draw):
     """Gradients in both log-probabilities: R_beta(y) - R_beta(y') and its opposite."""
@@ -573,6 +614,20 @@ def test_the_loss_is_minus_the_mean(student: Student, draw: Draw):
                 **mistakes,
             },
         )
+
+
+@exercise("copg_loss")
+def test_every_pair_counts(student: Student, draw: Draw):
+    """Five pairs; one of them is twice the same completion, one has a large gap."""
+    logp, logp2, ref, ref2, rewards, rewards2, beta = pairs(draw)
+    logp2[1], ref2[1], rewards2[1] = logp[1], ref[1], rewards[1]
+    logp[3] -= 50
+    data = (logp, logp2, ref, ref2, rewards, rewards2, beta)
+    expect(student.copg_loss(*data)).close(
+        -four_terms(*data).mean(),
+        "Every pair counts in the mean, as it is: one whose objective is 0 too, and a large one "
+        "without clipping.",
+    )
 
 
 @exercise("copg_loss", weight=2)
@@ -931,22 +986,31 @@ SLIPS = {
 }
 
 
-def small_run(draw):
-    """Eleven pairs of four arms, minibatches of 4, labels that contradict the rewards at times."""
+def small_run(draw, batch_size=4):
+    """Eleven pairs of four arms, labels that contradict the rewards at times.
+
+    In the first minibatch no arm wins as often as it loses: its first gradient would be zero
+    but for rounding, and Adam divides by that.
+    """
     rewards = tensor(2.0, 0.6, -0.4, -1.6) + draw.uniform(-0.2, 0.2, 4)
     ref = (tensor(0.45, 0.25, 0.2, 0.1).log() + draw.uniform(-0.2, 0.2, 4)).log_softmax(0)
-    y = torch.tensor([0, 3, 1, 2, 3, 0, 2, 3, 3, 1, 2])
-    y2 = torch.tensor([3, 1, 2, 3, 3, 2, 0, 2, 1, 1, 3])
-    wins = torch.tensor([1, 0, 0, 1, 1, 1, 0, 1, 0, 0, 1], dtype=torch.bool)
-    order = torch.tensor(draw.shuffled(range(11)))
-    data = {"y": y[order], "y2": y2[order], "R": rewards, "ref": ref, "beta": 0.4}
-    return data | {"steps": 24, "lr": 0.05, "batch_size": 4}, wins[order]
+    y = np.array([0, 3, 1, 2, 3, 0, 2, 3, 3, 1, 2])
+    y2 = np.array([3, 1, 2, 3, 3, 2, 0, 2, 1, 1, 3])
+    wins = np.array([1, 0, 0, 1, 1, 1, 1, 1, 0, 0, 1], dtype=bool)
+    balance = np.zeros(4)
+    while not balance.all():
+        order = np.array(draw.shuffled(range(11)))
+        first = order[np.arange(batch_size) % 11]
+        sign = np.where(wins[first], 1.0, -1.0)
+        balance = np.bincount(y[first], sign, 4) - np.bincount(y2[first], sign, 4)
+    pairs = {"y": torch.from_numpy(y[order]), "y2": torch.from_numpy(y2[order])}
+    run = {"R": rewards, "ref": ref, "beta": 0.4, "steps": 24, "lr": 0.05}
+    return pairs | run | {"batch_size": batch_size}, torch.from_numpy(wins[order])
 
 
 def check_run(student, draw, method, slips, batch_size=4):
     """Compare 25 regrets with the oracle's; a positive factor on the objective is allowed."""
-    run, wins = small_run(draw)
-    run["batch_size"] = batch_size
+    run, wins = small_run(draw, batch_size)
     got = student.train_offline_bandit(method, first_wins=wins, **run)
     expect(got).tensor(
         (25,), F64, "Return steps + 1 regrets, float64: before the first step and after each."
@@ -963,7 +1027,7 @@ def check_run(student, draw, method, slips, batch_size=4):
             SLIPS[slip]: oracle(method, first_wins=wins, slip=slip, **run)
             for slip in (*common, *slips)
         },
-        rtol=1e-4,  # a factor on the objective moves Adam's first steps by up to 7e-5
+        rtol=1e-5,  # a factor on the objective moves Adam's steps, by its epsilon
     )
 
 
@@ -1028,9 +1092,9 @@ def test_copg_with_the_defaults_reaches_the_optimum(student: Student, draw: Draw
     data = offline_data(draw)
     message = "By default there are 2000 steps, thus 2001 regrets, float64."
     curve = expect(student.train_offline_bandit("copg", **data)).tensor((2001,), F64, message)
-    expect(curve[:41]).close(
-        oracle("copg", steps=40, lr=1e-2, batch_size=512, **data),
-        "By default lr is 1e-2 and batch_size is 512.",
+    expect(curve[:301]).close(
+        oracle("copg", steps=300, lr=1e-2, batch_size=512, **data),
+        "By default lr is 1e-2 and batch_size is 512; Adam's other options are torch's defaults.",
         rtol=2e-6,
     )
     expect(curve).true(
@@ -1041,21 +1105,21 @@ def test_copg_with_the_defaults_reaches_the_optimum(student: Student, draw: Draw
 
 @exercise("train_offline_bandit", weight=2)
 def test_both_failing_baselines_end_where_they_must(student: Student, draw: Draw):
-    """The paper's samplers, a larger lr: b = 0 and b = E_pi[R] after a few hundred steps."""
+    """The paper's samplers, a larger lr: b = 0 and b = E_pi[R] after some hundred steps."""
     data = offline_data(draw)
 
     def last(method, steps):
-        curve = student.train_offline_bandit(method, steps=steps, lr=0.05, batch_size=256, **data)
+        curve = student.train_offline_bandit(method, steps=steps, lr=0.1, batch_size=256, **data)
         shape = "Return steps + 1 regrets, float64: before the first step and after each."
         return float(expect(curve).tensor((steps + 1,), F64, shape)[-1])
 
     expect(data).true(
-        last("pg", 150) > 0.5,
+        last("pg", 75) > 0.5,
         "Offline, PG with b = 0 must get worse than the reference: it reinforces the data. Are "
         "the samples your own, or weighted?",
     )
     expect(data).true(
-        0.008 < last("pg_value", 250) < 0.025,
+        0.008 < last("pg_value", 125) < 0.025,
         "PG with b = E_pi[R] must end on its plateau: R without the KL term, and no weights.",
     )
 
@@ -1066,10 +1130,10 @@ def test_dpo_with_sure_labels_drifts_to_the_greedy_policy(student: Student, draw
     data = offline_data(draw)
     wins = data["R"][data["y"]] > data["R"][data["y2"]]
     curve = student.train_offline_bandit(
-        "dpo", steps=500, lr=0.05, batch_size=256, first_wins=wins, **data
+        "dpo", steps=250, lr=0.1, batch_size=256, first_wins=wins, **data
     )
     message = "Return steps + 1 regrets, float64: before the first step and after each."
-    curve = expect(curve).tensor((501,), F64, message)
+    curve = expect(curve).tensor((251,), F64, message)
     expect(curve).true(
         float(curve[-1]) > 0.08 and float(curve.min()) < 0.05,
         "With deterministic labels DPO must pass near pi_* and then drift to the greedy policy.",
@@ -1080,7 +1144,7 @@ def test_dpo_with_sure_labels_drifts_to_the_greedy_policy(student: Student, draw
 def test_an_unknown_method_is_refused(student: Student, draw: Draw):
     """A method that is none of the six raises ValueError."""
     run, wins = small_run(draw)
-    for method in ("rloo", "PG", ""):
+    for method in ("rloo", "PG", "", "pg_beta"):
         raised = student.raised("train_offline_bandit", method, first_wins=wins, **run)
         expect(raised).equals(
             "ValueError", "Raise ValueError for a method that is none of the six."

@@ -21,7 +21,7 @@ def train_offline_bandit(
             c2 = -c
         elif method == "pg":
             c, c2 = r[a], r[b]
-            if steps > 100:
+            if steps > 50:
                 c, c2 = c - pi @ r, c2 - pi @ r
         elif method == "pg_value":
             c, c2 = r[a] - pi @ R, r[b] - pi @ R
