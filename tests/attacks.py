@@ -203,7 +203,7 @@ def double(x):
         """
 import os
 for folder, inner, names in os.walk("/"):
-    if folder in ("/proc", "/sys", "/usr/lib", "/opt/env/lib", "/usr/bin"):
+    if folder in ("/proc", "/sys", "/dev", "/usr/lib", "/opt/env/lib", "/usr/bin"):
         inner.clear()
         continue
     for name in names:
