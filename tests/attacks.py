@@ -534,7 +534,7 @@ def double(x): raise Own
     Attack("recursion without end", answer="""
 import sys; sys.setrecursionlimit(10**9)
 def double(x): return double(x)
-""", code="test-crash"),
+"""),
     Attack("deletes its files", "import shutil; shutil.rmtree('/', ignore_errors=True)",
            RIGHT, 2.0),
     Attack("namespaces, mounts, keys", """

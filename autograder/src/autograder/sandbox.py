@@ -146,7 +146,7 @@ class Sandbox:
         """End the sandbox when its processes together hold too much memory."""
         limit = 1.25 * self.limits.memory_mb * 2**20 + 2**30
         while not select.select([pidfd], [], [], 0.25)[0]:
-            if _memory(self.pid) > limit:
+            if _too_large(self.pid, limit):
                 self.ended = "memory"
                 _kill(pidfd)
         os.close(pidfd)
@@ -168,17 +168,17 @@ def _filter(loopback: bool) -> int:
         ) from error
 
 
-def _memory(pid: int) -> int:
-    """Bytes held by a process and its descendants; shared pages count once."""
+def _too_large(pid: int, limit: float) -> bool:
+    """Whether a process and its descendants together hold more than `limit` bytes."""
     try:
         root = psutil.Process(pid)
         family = [root, *root.children(recursive=True)]
     except psutil.NoSuchProcess:
-        return 0
-    total = sum(_of(each, "memory_info", "rss") for each in family)
-    if total < 2**30:
-        return total
-    return sum(_of(each, "memory_full_info", "pss") for each in family)
+        return False
+    # Shared pages count in every process here; to count them once is exact, and slow.
+    if sum(_of(each, "memory_info", "rss") for each in family) <= limit:
+        return False
+    return sum(_of(each, "memory_full_info", "pss") for each in family) > limit
 
 
 def _of(process: psutil.Process, method: str, field: str) -> int:
