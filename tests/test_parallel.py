@@ -24,9 +24,10 @@ def test_the_failure_of_one_process_ends_all():
             raise ValueError("reason")
         gloo_all_reduce([torch.ones(3)])
 
+    before = set(psutil.Process().children())
     with pytest.raises(RuntimeError, match="rank 1: ValueError: reason"):
         run(2, fails)
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= before
 
 
 def test_a_process_that_makes_one_call_more_is_not_waited_for_forever():
