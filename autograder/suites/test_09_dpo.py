@@ -1210,7 +1210,7 @@ def test_bradley_terry_labels(student: Student, draw: Draw):
 
 @exercise("ipo_closed_form")
 def test_certain_labels_and_tiny_tau(student: Student, draw: Draw):
-    """A tau of 1e-4: a clear winner, a cycle without one, and labels that all but tie."""
+    """Labels of 0 and 1 with a tau of 1e-4: a clear winner, and a cycle without one."""
     ref, third = draw.probs(3), torch.full((3,), 1 / 3, dtype=F64)
     cycle = torch.tensor([[0.5, 1.0, 0.0], [0.0, 0.5, 1.0], [1.0, 0.0, 0.5]], dtype=F64)
     order = torch.tensor([[0.5, 1.0, 1.0], [0.0, 0.5, 1.0], [0.0, 0.0, 0.5]], dtype=F64)
@@ -1219,7 +1219,12 @@ def test_certain_labels_and_tiny_tau(student: Student, draw: Draw):
     expect(student.ipo_closed_form(ref, draw.probs(3), order, 1e-4)).close(
         torch.tensor([1.0, 0.0, 0.0], dtype=F64), text
     )
-    mu, tilt_of = draw.probs(3), draw.uniform(0.5, 2, 3, 3).triu(1)
+
+
+@exercise("ipo_closed_form")
+def test_labels_that_all_but_tie(student: Student, draw: Draw):
+    """A tau of 1e-4, and labels that differ from one half by about as much."""
+    ref, mu, tilt_of = draw.probs(3), draw.probs(3), draw.uniform(0.5, 2, 3, 3).triu(1)
     close = 0.5 + 1e-4 * (tilt_of - tilt_of.T)
     want = ref * ((tilt_of - tilt_of.T) @ mu).exp()
     expect(student.ipo_closed_form(ref, mu, close, 1e-4)).close(
