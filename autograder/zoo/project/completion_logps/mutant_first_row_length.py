@@ -1,6 +1,6 @@
 """Cuts every completion to the length of the first.
 
-message: sum over the tokens
+message: Count every token of the completion once
 """
 
 def completion_logps(model, input_ids, attention_mask, completion_mask):
