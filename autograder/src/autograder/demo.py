@@ -26,7 +26,7 @@ from rich.markup import escape
 
 from autograder import build, cells, check
 from autograder.classroom import Row, ensure_assignment, grade_class, gradebook, nbgrader_api
-from autograder.cli import print_rows
+from autograder.cli.grading import print_rows
 from autograder.config import Assignment, CourseError, assignments, find_assignment, project_root
 from autograder.course import Course, open_course
 

@@ -65,7 +65,7 @@ def _median(runs: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _run(python: str, side: str, method: str, steps: int, folder: str) -> dict[str, float]:
-    command = [python, "-m", "autograder.bench", side, method, str(steps), folder]
+    command = [python, "-m", "autograder.bench_project", side, method, str(steps), folder]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -275,7 +275,7 @@ def _as_rows(pairs: dict[str, Any]) -> list[dict[str, list[int]]]:
 
 def main() -> None:
     """One side; prints its figures as the last line."""
-    parser = argparse.ArgumentParser(prog="python -m autograder.bench")
+    parser = argparse.ArgumentParser(prog="python -m autograder.bench_project")
     parser.add_argument("side", choices=SIDES)
     parser.add_argument("method", choices=METHODS)
     parser.add_argument("steps", type=int)
