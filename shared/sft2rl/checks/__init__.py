@@ -6,13 +6,15 @@ solution, and shows what was expected and what was received in full.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any, NoReturn
 
 import numpy as np
 import torch
 
-__all__ = ["CheckFailed", "close", "equal", "fail", "passed", "raises"]
+__all__ = ["CheckFailed", "close", "equal", "fail", "passed", "raises", "visible_check"]
 
 
 class CheckFailed(AssertionError):
@@ -31,6 +33,23 @@ def fail(sentence: str) -> NoReturn:
 def passed(exercise: str) -> None:
     """Say that every visible check of an exercise passed (the hidden tests try more)."""
     print(f"✓ {exercise}: all visible checks passed")
+
+
+def visible_check(check: Callable[..., None]) -> Callable[..., None]:
+    """Say in one sentence which function is still a stub, instead of a stack of frames."""
+
+    @wraps(check)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            check(*args, **kwargs)
+        except NotImplementedError as error:
+            stub = traceback.extract_tb(error.__traceback__)[-1].name
+            raise CheckFailed(
+                f"{stub} is not written yet: replace `raise NotImplementedError()` in its cell "
+                "with your code, run that cell, then this one again."
+            ) from None
+
+    return run
 
 
 def equal(got: Any, want: Any, what: str, mistakes: Mapping[str, Any] | None = None) -> None:
@@ -91,6 +110,8 @@ def raises(exception: type[BaseException], fn: Callable[..., Any], *args: Any, w
         got = fn(*args)
     except exception:
         return
+    except NotImplementedError:
+        raise
     except Exception as error:
         fail(f"{what}: expected {exception.__name__}, but {type(error).__name__} was raised.")
     fail(f"{what}: expected {exception.__name__}, but {_show(got)} was returned.")

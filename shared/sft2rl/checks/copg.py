@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from sft2rl.checks import close, equal, fail, passed, raises
+from sft2rl.checks import close, equal, fail, passed, raises, visible_check
 
 
 def _t(*values):
@@ -23,6 +23,7 @@ def _gradient(value, *inputs):
     return [torch.zeros_like(x) if g is None else g for g, x in zip(grads, inputs, strict=True)]
 
 
+@visible_check
 def importance_weights(fn):
     """Two hand-made completions, one padded, and one that is very long."""
     logp = _t([0.5, 0.2, 0.5], [0.25, 1.0, 1.0]).log()
@@ -56,6 +57,7 @@ _PI, _MU = _t(0.6, 0.3, 0.1), _t(0.1, 0.2, 0.7)
 _REWARDS, _REF = _t(2.5, 2.0, 1.0), torch.full((3,), 1 / 3, dtype=torch.float64).log()
 
 
+@visible_check
 def is_objective(fn):
     """Expectations by enumeration against J(pi) = 2.0997, and a batch."""
     logp, mu_logp = _PI.log(), _MU.log()
@@ -98,6 +100,7 @@ def is_objective(fn):
     passed("is_objective")
 
 
+@visible_check
 def is_gradient_surrogate(fn):
     """The gradient of a batch of three, with and without a baseline."""
     w = _PI / _MU
@@ -125,6 +128,7 @@ def is_gradient_surrogate(fn):
     passed("is_gradient_surrogate")
 
 
+@visible_check
 def effective_sample_size(fn):
     """The three examples of the text, and the scale of the weights."""
     close(fn(torch.ones(4, dtype=torch.float64)), _t(4.0)[0], "four equal weights")
@@ -143,6 +147,7 @@ def effective_sample_size(fn):
     passed("effective_sample_size")
 
 
+@visible_check
 def is_variance(fn):
     """The bandit of section 1, the variance without weights, and the two corner cases."""
     close(
@@ -174,6 +179,7 @@ def is_variance(fn):
     passed("is_variance")
 
 
+@visible_check
 def copg_objective(fn):
     """The worked number, symmetry, a shift of the rewards, and the gradient."""
     logp, ref = _t(-0.6, -1.0, -2.0), _t(-1.0, -0.5, -2.0)
@@ -214,6 +220,7 @@ def copg_objective(fn):
     passed("copg_objective")
 
 
+@visible_check
 def copg_loss(fn):
     """A mean over the pairs, minus the objective, and its gradient."""
     logp, ref = _t(-0.6, -1.0), _t(-1.0, -0.5)
@@ -242,6 +249,7 @@ def copg_loss(fn):
     passed("copg_loss")
 
 
+@visible_check
 def copg_gradient_exact(fn):
     """Zero at the optimum, and one generic policy with two different samplers."""
     R, ref, beta = _t(2.0, 0.5, -1.0), _t(0.5, 0.3, 0.2).log(), 0.4
@@ -276,6 +284,7 @@ def copg_gradient_exact(fn):
     passed("copg_gradient_exact")
 
 
+@visible_check
 def copg_equals_rloo_factor(fn):
     """One pair: both gradients by hand, and their ratio."""
     theta, R, ref = _t(0.0, 0.0, 0.0), _t(2.5, 2.0, 1.0), _t(0.5, 0.25, 0.25).log()
@@ -410,6 +419,7 @@ _MISTAKES = {
 }
 
 
+@visible_check
 def train_offline_bandit(fn):
     """Five steps on five pairs, for each method; the last minibatches wrap around."""
     for method, curve in _CURVES.items():
@@ -428,6 +438,7 @@ def train_offline_bandit(fn):
     passed("train_offline_bandit")
 
 
+@visible_check
 def support_violation_demo(fn):
     """Arm 0 missing from a few pairs: the curve is CoPG's, the plateau is predicted."""
     y, y2 = torch.tensor([1, 2, 1, 2]), torch.tensor([2, 2, 2, 1])

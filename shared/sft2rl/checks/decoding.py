@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from sft2rl.checks import close, equal, fail, passed
+from sft2rl.checks import close, equal, fail, passed, visible_check
 
 
+@visible_check
 def greedy_decode(fn: Callable) -> None:
     """The table of the text, a batch that ends early, and a single prompt."""
     prompts = torch.tensor([[7, 5], [7, 6], [1, 2]])
@@ -61,6 +62,7 @@ def greedy_decode(fn: Callable) -> None:
     passed("greedy_decode")
 
 
+@visible_check
 def temperature_probs(fn: Callable) -> None:
     """The table of the text, a shift, extreme logits and a batch."""
     logits = _t(0.5, 0.3, 0.2).log()
@@ -95,6 +97,7 @@ def temperature_probs(fn: Callable) -> None:
     passed("temperature_probs")
 
 
+@visible_check
 def top_p_filter(fn: Callable) -> None:
     """The table of the text, one dominant token, p = 1 and a batch."""
     probs = _t(0.1, 0.4, 0.05, 0.3, 0.15)
@@ -127,6 +130,7 @@ def top_p_filter(fn: Callable) -> None:
     passed("top_p_filter")
 
 
+@visible_check
 def sample_from(fn: Callable) -> None:
     """The table of the text, both ends of the interval, and a batch."""
     probs, us = _t(0.25, 0.25, 0.0, 0.5), (0.0, 0.2, 0.25, 0.4, 0.5, 0.99)
@@ -165,6 +169,7 @@ def sample_from(fn: Callable) -> None:
     passed("sample_from")
 
 
+@visible_check
 def acceptance_probability(fn: Callable) -> None:
     """The three tokens of the table, and one that the target never produces."""
     p, q = _t(0.5, 0.3, 0.2), _t(0.2, 0.2, 0.6)
@@ -183,6 +188,7 @@ def acceptance_probability(fn: Callable) -> None:
     passed("acceptance_probability")
 
 
+@visible_check
 def residual_distribution(fn: Callable) -> None:
     """The residual of the table, a second pair, and equal distributions."""
     close(
@@ -205,6 +211,7 @@ def residual_distribution(fn: Callable) -> None:
     passed("residual_distribution")
 
 
+@visible_check
 def speculative_output_distribution(fn: Callable) -> None:
     """The right rules give p; three wrong rules give what they give."""
     p, q = _t(0.5, 0.3, 0.2), _t(0.2, 0.2, 0.6)
@@ -242,6 +249,7 @@ def speculative_output_distribution(fn: Callable) -> None:
     passed("speculative_output_distribution")
 
 
+@visible_check
 def speculative_step(fn: Callable) -> None:
     """The table of the text with certain outcomes, then the law of the first token."""
     a, b, c, s, t, u = range(6)

@@ -7,7 +7,7 @@ import math
 import torch
 
 from sft2rl import formulas
-from sft2rl.checks import close, fail, passed, raises
+from sft2rl.checks import close, fail, passed, raises, visible_check
 
 F64 = torch.float64
 LN2 = math.log(2)
@@ -26,6 +26,7 @@ def _gradients(fn, *args, wrt) -> list:
     return list(torch.autograd.grad(value, [inputs[k] for k in wrt], allow_unused=True))
 
 
+@visible_check
 def bt_probability(fn):
     """Three known probabilities, large rewards, broadcasting, a gradient."""
     close(
@@ -55,6 +56,7 @@ def bt_probability(fn):
     passed("bt_probability")
 
 
+@visible_check
 def reward_model_loss(fn):
     """ln 2 at a tie, a hand-made batch, huge gaps, both gradients."""
     close(fn(_t(1.0), _t(1.0)), torch.tensor(LN2, dtype=F64), "a tie costs ln 2")
@@ -83,6 +85,7 @@ def reward_model_loss(fn):
     passed("reward_model_loss")
 
 
+@visible_check
 def fit_bt(fn):
     """Two items in closed form, exact probabilities, and a schedule that fools win rates."""
 
@@ -126,6 +129,7 @@ def fit_bt(fn):
     passed("fit_bt")
 
 
+@visible_check
 def sequence_reward(fn):
     """The same three texts under three paddings and three types of mask."""
     hidden = torch.arange(24, dtype=F64).reshape(2, 4, 3)
@@ -154,6 +158,7 @@ def sequence_reward(fn):
     passed("sequence_reward")
 
 
+@visible_check
 def kl_objective(fn):
     """Worked numbers of the text, a non-uniform reference, a batch."""
     uniform, rewards = torch.full((3,), 1 / 3, dtype=F64), _t(2.5, 2.0, 1.0)
@@ -177,6 +182,7 @@ def kl_objective(fn):
     passed("kl_objective")
 
 
+@visible_check
 def log_partition(fn):
     """The worked number, large rewards of both signs, a batch."""
     uniform, rewards = torch.full((3,), 1 / 3, dtype=F64), _t(2.5, 2.0, 1.0)
@@ -201,6 +207,7 @@ def log_partition(fn):
     passed("log_partition")
 
 
+@visible_check
 def optimal_policy(fn):
     """The worked numbers, one prompt per row, both limits of beta."""
     uniform, rewards = torch.full((3,), 1 / 3, dtype=F64), _t(2.5, 2.0, 1.0)
@@ -228,6 +235,7 @@ def optimal_policy(fn):
     passed("optimal_policy")
 
 
+@visible_check
 def objective_gap(fn):
     """Known regrets on the bandit, and none at the optimum."""
     uniform, rewards = torch.full((3,), 1 / 3, dtype=F64), _t(2.5, 2.0, 1.0)
@@ -250,6 +258,7 @@ def objective_gap(fn):
     passed("objective_gap")
 
 
+@visible_check
 def implicit_reward(fn):
     """The worked number, long completions, a gradient."""
     close(
@@ -267,6 +276,7 @@ def implicit_reward(fn):
     passed("implicit_reward")
 
 
+@visible_check
 def optimal_log_odds(fn):
     """A well-formed formula whose value is right at three points."""
     tree = fn()
@@ -300,6 +310,7 @@ _PAIRS = (
 )
 
 
+@visible_check
 def dpo_loss(fn):
     """ln 2 at the start, three pairs by hand, huge gaps, gradients, a constant reference."""
     start = _t(-30.0, -50.0)
@@ -334,6 +345,7 @@ def dpo_loss(fn):
     passed("dpo_loss")
 
 
+@visible_check
 def dpo_loss_gradient(fn):
     """Three pairs by hand, and huge gaps."""
     got = fn(*_PAIRS, 0.3)
@@ -356,6 +368,7 @@ def dpo_loss_gradient(fn):
     passed("dpo_loss_gradient")
 
 
+@visible_check
 def dpo_population_gradient(fn):
     """Stationary at pi* under Bradley-Terry; a known vector under deterministic labels."""
     rewards, ref, beta = _t(2.5, 2.0, 1.0), torch.full((3,), 1 / 3, dtype=F64), 0.5
@@ -397,6 +410,7 @@ def dpo_population_gradient(fn):
     passed("dpo_population_gradient")
 
 
+@visible_check
 def ipo_loss(fn):
     """Zero at the target, three pairs by hand, symmetry, a constant reference."""
     each = _t(16.0, 36.0, 1.0)
@@ -427,6 +441,7 @@ def ipo_loss(fn):
     passed("ipo_loss")
 
 
+@visible_check
 def ipo_two_arm_solution(fn):
     """Known values, a coin-flip label, a tiny tau."""
     close(
@@ -455,6 +470,7 @@ def ipo_two_arm_solution(fn):
     passed("ipo_two_arm_solution")
 
 
+@visible_check
 def ipo_closed_form(fn):
     """Bradley-Terry labels, two arms, a cycle, a tiny tau."""
     uniform, rewards = torch.full((3,), 1 / 3, dtype=F64), _t(2.5, 2.0, 1.0)

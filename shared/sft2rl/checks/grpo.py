@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import torch
 
-from sft2rl.checks import close, equal, fail, passed, raises
+from sft2rl.checks import close, equal, fail, passed, raises, visible_check
 
 
+@visible_check
 def kl_constrained_check(fn: Callable) -> None:
     """The two answers of the text, a batch of two prompts, and the graph."""
     even, sure = _t(0.5, 0.5).log()[None], _t(0.99, 0.01).log()[None]
@@ -41,6 +42,7 @@ def kl_constrained_check(fn: Callable) -> None:
     passed("kl_constrained_check")
 
 
+@visible_check
 def ppo_clip_loss(fn: Callable) -> None:
     """The cells of the table, the slopes, the first step, and padding."""
     r, A = _t(1.5, 0.5, 0.5, 1.5), _t(2.0, 1.0, -1.0, -4.0)
@@ -96,6 +98,7 @@ def ppo_clip_loss(fn: Callable) -> None:
     passed("ppo_clip_loss")
 
 
+@visible_check
 def group_advantages(fn: Callable) -> None:
     """The group of the text with both deviations, two prompts, and groups that tie."""
     R = torch.tensor([[1.0, 0.0, 0.0, 1.0]], dtype=torch.float64)
@@ -133,6 +136,7 @@ def group_advantages(fn: Callable) -> None:
     passed("group_advantages")
 
 
+@visible_check
 def grpo_loss(fn: Callable) -> None:
     """The two completions of the text, the penalty, the first step, and padding."""
     mask = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 1]])
@@ -183,6 +187,7 @@ def grpo_loss(fn: Callable) -> None:
     passed("grpo_loss")
 
 
+@visible_check
 def grpo_bias(fn: Callable) -> None:
     """The numbers of the text for two samples, and right/wrong rewards."""
     p, A = _t(0.2, 0.5, 0.3), _t(3.0, 1.0, -2.0)

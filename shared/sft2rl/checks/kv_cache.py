@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 
-from sft2rl.checks import close, equal, fail, passed, raises
+from sft2rl.checks import close, equal, fail, passed, raises, visible_check
 
 
+@visible_check
 def append_kv(fn: Callable[..., Any]) -> None:
     """Empty, one, several new positions; the old cache stays."""
     k = torch.arange(24.0).reshape(2, 3, 2, 2)  # [B=2, H=3, t=2, d=2]
@@ -39,6 +40,7 @@ def append_kv(fn: Callable[..., Any]) -> None:
     passed("append_kv")
 
 
+@visible_check
 def cached_attention_step(fn: Callable[..., Any]) -> None:
     """Two sequences and two heads whose outputs can be computed by hand."""
     x, want, params = _quarter_turns()
@@ -104,6 +106,7 @@ def cached_attention_step(fn: Callable[..., Any]) -> None:
     passed("cached_attention_step")
 
 
+@visible_check
 def attention_score_count(fn: Callable[..., Any]) -> None:
     """Three small texts by hand, and exactness."""
     full = {"count the last step only": 16, "count the causal half": 20, "return T": 4}
@@ -121,6 +124,7 @@ def attention_score_count(fn: Callable[..., Any]) -> None:
     passed("attention_score_count")
 
 
+@visible_check
 def speedup_factor(fn: Callable[..., Any]) -> None:
     """T=4 by hand, T=1, an unknown kind."""
     wanted = {"scores_full": 3.0, "scores_causal": 2.0, "projections": 2.5}
@@ -140,6 +144,7 @@ def speedup_factor(fn: Callable[..., Any]) -> None:
     passed("speedup_factor")
 
 
+@visible_check
 def kv_cache_bytes(fn: Callable[..., Any]) -> None:
     """GPT-2 by hand, two published models."""
     want = 36_864
@@ -155,6 +160,7 @@ def kv_cache_bytes(fn: Callable[..., Any]) -> None:
     passed("kv_cache_bytes")
 
 
+@visible_check
 def blocks_needed(fn: Callable[..., Any]) -> None:
     """Around a multiple of the block size."""
     for length, want in ((7, 2), (8, 2), (9, 3), (1, 1), (0, 0)):
@@ -167,6 +173,7 @@ def blocks_needed(fn: Callable[..., Any]) -> None:
     passed("blocks_needed")
 
 
+@visible_check
 def wasted_slots(fn: Callable[..., Any]) -> None:
     """Alone, together, none."""
     equal(fn([7], 4), 1, "one sequence of 7, blocks of 4")
@@ -177,6 +184,7 @@ def wasted_slots(fn: Callable[..., Any]) -> None:
     passed("wasted_slots")
 
 
+@visible_check
 def BlockAllocator(cls: Callable[..., Any]) -> None:  # noqa: N802 (a check is called like its exercise)
     """The story of the table in the notebook, then a pool that is too small."""
     pool = cls(5, 4)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import torch
 
-from sft2rl.checks import close, equal, fail, passed, raises
+from sft2rl.checks import close, equal, fail, passed, raises, visible_check
 
 
+@visible_check
 def sgd_step(fn: Callable) -> None:
     """The steps of the text, a learning rate that changes, and untouched arguments."""
     p, rates = _t(0.0, 1.0), (0.1, 0.1, 0.01)
@@ -40,6 +41,7 @@ def sgd_step(fn: Callable) -> None:
     passed("sgd_step")
 
 
+@visible_check
 def adam_step(fn: Callable) -> None:
     """The three steps of the text, a tiny gradient, and untouched arguments."""
     p, state = _t(0.0).reshape(1), dict[str, torch.Tensor]()
@@ -79,6 +81,7 @@ def adam_step(fn: Callable) -> None:
     passed("adam_step")
 
 
+@visible_check
 def adam_step_slide(fn: Callable) -> None:
     """A tiny gradient, where the place of epsilon is everything, and a second step."""
     g = _t(1e-6, 1.0)
@@ -97,6 +100,7 @@ def adam_step_slide(fn: Callable) -> None:
     passed("adam_step_slide")
 
 
+@visible_check
 def newton_schulz5(fn: Callable) -> None:
     """Known singular values in a tall and a wide matrix, a matrix of zeros, a vector."""
     turn = torch.tensor([[0.6, -0.8], [0.8, 0.6]], dtype=torch.float64)
@@ -118,6 +122,7 @@ def newton_schulz5(fn: Callable) -> None:
     passed("newton_schulz5")
 
 
+@visible_check
 def muon_step(fn: Callable) -> None:
     """Two steps of a tall and a wide matrix against torch.optim.Muon, and untouched arguments."""
     for shape in ((6, 3), (3, 5)):

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from sft2rl.checks import close, equal, fail, passed, raises
+from sft2rl.checks import close, equal, fail, passed, raises, visible_check
 
 F64 = torch.float64
 
@@ -31,6 +31,7 @@ def _gradient(fn: Callable[[], torch.Tensor], leaf: torch.Tensor, what: str) -> 
     return grad
 
 
+@visible_check
 def reward_model_loss(fn):
     """Worked numbers, extreme gaps, the gradient."""
     got = fn(_tensor(3, 0), _tensor(1, 1))
@@ -84,6 +85,7 @@ def _scripted() -> tuple[_Scripted, torch.Tensor, torch.Tensor, torch.Tensor]:
     return _Scripted(probs.log()), input_ids, attention_mask, completion_mask
 
 
+@visible_check
 def completion_logps(fn):
     """Two rows with known probabilities; the padding token is impossible."""
     model, input_ids, attention_mask, completion_mask = _scripted()
@@ -111,6 +113,7 @@ def completion_logps(fn):
     passed("completion_logps")
 
 
+@visible_check
 def dpo_loss(fn):
     """ln 2 at the start, a worked number, extremes."""
     zeros = torch.zeros(3, dtype=F64)
@@ -135,6 +138,7 @@ def dpo_loss(fn):
     passed("dpo_loss")
 
 
+@visible_check
 def pg_loss(fn):
     """The coefficients of the worked example, off the reference and with three completions."""
     rewards, zeros = _tensor([3, 1]), torch.zeros(1, 2, dtype=F64)
@@ -165,6 +169,7 @@ def pg_loss(fn):
     passed("pg_loss")
 
 
+@visible_check
 def copg_loss(fn):
     """Zero at the start, a worked number, the gradient there."""
     one, zero = _tensor(1), _tensor(0)
@@ -226,6 +231,7 @@ def _bigram_pairs() -> dict[str, torch.Tensor]:
     }
 
 
+@visible_check
 def train_offline(fn):
     """What a checkpoint holds, and that an interrupted run ends like an uninterrupted one."""
     pairs, straight = _bigram_pairs(), _Bigram().eval()
@@ -274,6 +280,7 @@ def _same_state(a: Any, b: Any) -> bool:
     return a == b
 
 
+@visible_check
 def evaluate_policy(fn):
     """Three completions, judged by hand."""
     policy, input_ids, attention_mask, completion_mask = _scripted()
@@ -331,16 +338,19 @@ def _recipe(fn, name: str, extra: tuple[str, ...] = ()) -> None:
     passed(name)
 
 
+@visible_check
 def policy_dpo(fn):
     """Settings of the DPO run."""
     _recipe(fn, "policy_dpo")
 
 
+@visible_check
 def policy_pg(fn):
     """Settings of the policy-gradient run."""
     _recipe(fn, "policy_pg", ("baseline",))
 
 
+@visible_check
 def policy_copg(fn):
     """Settings of the CoPG run."""
     _recipe(fn, "policy_copg")

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import torch
 
-from sft2rl.checks import close, fail, passed, raises
+from sft2rl.checks import close, fail, passed, raises, visible_check
 
 
+@visible_check
 def kl_divergence(fn: Callable) -> None:
     """One hand-made pair, both conventions for zeros, and a batch."""
     p, q = _t(0.5, 0.5, 0.0), _t(0.8, 0.1, 0.1)
@@ -29,6 +30,7 @@ def kl_divergence(fn: Callable) -> None:
     passed("kl_divergence")
 
 
+@visible_check
 def kl_estimators(fn: Callable) -> None:
     """The two samples of the text, the exact mean over a small policy, and the graph."""
     ln2 = 0.6931471805599453
@@ -55,6 +57,7 @@ def kl_estimators(fn: Callable) -> None:
     passed("kl_estimators")
 
 
+@visible_check
 def sequence_kl(fn: Callable) -> None:
     """Two coins per row, with prompt and padding, and a pair of extreme logits."""
     ln = torch.tensor([[0.5, 0.5], [0.9, 0.1]], dtype=torch.float64).log()
@@ -83,6 +86,7 @@ def sequence_kl(fn: Callable) -> None:
     passed("sequence_kl")
 
 
+@visible_check
 def regularized_reward(fn: Callable) -> None:
     """The sample of the text and a second one that the reference likes better."""
     R, logp, ref_logp = _t(2.0, 2.0), _t(-3.0, -5.0), _t(-5.0, -3.0)
@@ -101,6 +105,7 @@ def regularized_reward(fn: Callable) -> None:
     passed("regularized_reward")
 
 
+@visible_check
 def policy_gradient_exact(fn: Callable) -> None:
     """The slopes printed in the text, and two properties."""
     theta, R, ref = _t(0.0, 0.5, -0.5), _t(3.0, 1.0, -2.0), _t(0.5, 0.25, 0.25)
@@ -125,6 +130,7 @@ def policy_gradient_exact(fn: Callable) -> None:
     passed("policy_gradient_exact")
 
 
+@visible_check
 def reinforce_surrogate(fn: Callable) -> None:
     """The derivative with respect to the two logps of the text."""
     logps, ref_logps = _t(-3.0, -1.0).requires_grad_(), _t(-5.0, -1.0)
@@ -148,6 +154,7 @@ def reinforce_surrogate(fn: Callable) -> None:
     passed("reinforce_surrogate")
 
 
+@visible_check
 def expected_estimator(fn: Callable) -> None:
     """Probabilities of tuples, the true gradient, and an estimator that cares about order."""
     p, A = _t(0.2, 0.5, 0.3), _t(3.0, 1.0, -2.0)
@@ -166,6 +173,7 @@ def expected_estimator(fn: Callable) -> None:
     passed("expected_estimator")
 
 
+@visible_check
 def loo_baseline(fn: Callable) -> None:
     """The group of the text, a pair, and a single sample."""
     close(
@@ -187,6 +195,7 @@ def loo_baseline(fn: Callable) -> None:
     passed("loo_baseline")
 
 
+@visible_check
 def rloo_advantages(fn: Callable) -> None:
     """One group whose regularised rewards are (4, 2, 1, 1)."""
     logps = torch.tensor([[-1.0, -2.0, -3.0, -4.0]], dtype=torch.float64).requires_grad_()
@@ -209,6 +218,7 @@ def rloo_advantages(fn: Callable) -> None:
     passed("rloo_advantages")
 
 
+@visible_check
 def rloo_gradient(fn: Callable) -> None:
     """The mean over all pairs of samples, and a pair of equal samples."""
     theta, R, ref = _t(0.0, 0.5, -0.5), _t(3.0, 1.0, -2.0), _t(0.5, 0.25, 0.25)
@@ -238,6 +248,7 @@ def rloo_gradient(fn: Callable) -> None:
     passed("rloo_gradient")
 
 
+@visible_check
 def optimal_baseline_scalar(fn: Callable) -> None:
     """The variance at your b, and a little to both sides."""
     p, A, g = _t(0.2, 0.5, 0.3), _t(3.0, 1.0, -2.0), _t(1.0, -0.4, 0.0)
@@ -248,6 +259,7 @@ def optimal_baseline_scalar(fn: Callable) -> None:
     passed("optimal_baseline_scalar")
 
 
+@visible_check
 def optimal_baseline_vector(fn: Callable) -> None:
     """The number of the text, and the trace of the covariance around your b."""
     p, A = _t(0.2, 0.5, 0.3), _t(3.0, 1.0, -1.0)
@@ -260,6 +272,7 @@ def optimal_baseline_vector(fn: Callable) -> None:
     passed("optimal_baseline_vector")
 
 
+@visible_check
 def rloo_bias_without_replacement(fn: Callable) -> None:
     """Three equally likely outcomes: half the gradient too much; and too many samples."""
     p, A = torch.full((3,), 1 / 3, dtype=torch.float64), _t(3.0, 1.0, -2.0)

@@ -6,11 +6,12 @@ import math
 
 import torch
 
-from sft2rl.checks import close, fail, passed
+from sft2rl.checks import close, fail, passed, visible_check
 
 F64 = torch.float64
 
 
+@visible_check
 def sinusoidal_pe(fn):
     """Three positions at width 6, one pair, and the dot products of distant rows."""
     d = 6
@@ -49,6 +50,7 @@ def sinusoidal_pe(fn):
     passed("sinusoidal_pe")
 
 
+@visible_check
 def rope_angles(fn):
     """Three positions at width 4, a second base, and one far position."""
     want = torch.tensor([[0.0, 0.0], [1.0, 0.01], [2.0, 0.02]], dtype=F64)
@@ -72,6 +74,7 @@ def rope_angles(fn):
     passed("rope_angles")
 
 
+@visible_check
 def apply_rope(fn):
     """Right angles by hand, lengths, heads, angles by row of the batch, dtypes, and the graph."""
     x = torch.tensor([[3.0, 1.0, 2.0, 5.0], [3.0, 1.0, 2.0, 5.0]], dtype=F64)
@@ -119,6 +122,7 @@ def apply_rope(fn):
     passed("apply_rope")
 
 
+@visible_check
 def rope_scores(fn):
     """One pair in whole radians, equal positions, a shift, a base, positions by row, bfloat16."""
     q = torch.tensor([[1.0, 0.0, 0.0, 0.0]], dtype=F64)
@@ -184,6 +188,7 @@ def rope_scores(fn):
     passed("rope_scores")
 
 
+@visible_check
 def half_to_interleaved(fn):
     """Two heads of width 6 with numbered rows, the same as a bias, and an unchanged argument."""
     rows = torch.arange(12, dtype=F64)

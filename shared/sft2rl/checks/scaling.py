@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from sft2rl.checks import close, equal, fail, passed
+from sft2rl.checks import close, equal, fail, passed, visible_check
 from sft2rl.parallel import FORKS, TinyLM, collate, gloo_all_reduce, loss_sum, run
 
 SINGLE = 1e-5  # counts and weights may be in float32
@@ -24,6 +24,7 @@ MIXTRAL = {
 }
 
 
+@visible_check
 def topk_gates(fn: Callable) -> None:
     """The token of the text, large scores, and a tie."""
     s = _t([[0.0, math.log(6), math.log(2), math.log(3)]])
@@ -48,6 +49,7 @@ def topk_gates(fn: Callable) -> None:
     passed("topk_gates")
 
 
+@visible_check
 def moe_forward(fn: Callable) -> None:
     """Two tokens with the gates of the text, the rows that experts see, and the graph."""
     seen = []
@@ -87,6 +89,7 @@ def moe_forward(fn: Callable) -> None:
     passed("moe_forward")
 
 
+@visible_check
 def load_balancing_loss(fn: Callable) -> None:
     """The three tokens of the text, a uniform router with k = 2, and the gradient."""
     logits = _t([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7]]).log()
@@ -121,6 +124,7 @@ def load_balancing_loss(fn: Callable) -> None:
     passed("load_balancing_loss")
 
 
+@visible_check
 def active_parameters(fn: Callable) -> None:
     """The small model of the text, with one and with three experts per token, and Mixtral."""
     small = {
@@ -150,6 +154,7 @@ def active_parameters(fn: Callable) -> None:
     passed("active_parameters")
 
 
+@visible_check
 def shard_batch(fn: Callable) -> None:
     """Seven elements for three ranks, more ranks than elements, and a tensor."""
     equal(
@@ -172,6 +177,7 @@ def shard_batch(fn: Callable) -> None:
     passed("shard_batch")
 
 
+@visible_check
 def all_reduce_mean(fn: Callable) -> None:
     """The eight tokens of the text, no weights, and a weight of zero."""
     grads = [_t(7.0), _t(1.0)]
@@ -193,6 +199,7 @@ def all_reduce_mean(fn: Callable) -> None:
     passed("all_reduce_mean")
 
 
+@visible_check
 def ddp_step(fn: Callable) -> None:
     """Shards of different length against one process: two replicas here, then two processes."""
     shards = [collate(["down the rabbit hole", "bddf"]), collate(["bd"])]
@@ -242,6 +249,7 @@ def _one_process(start: dict, shards: list, lr: float) -> tuple[dict, float]:
     return state, float(loss.detach())
 
 
+@visible_check
 def ring_allreduce_bytes(fn: Callable) -> None:
     """The bytes counted above, a single rank, and a tensor that does not come out even."""
     for N, want in ((2, 48), (3, 64), (4, 72), (1, 0)):

@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import torch
 
-from sft2rl.checks import close, equal, fail, passed, raises
+from sft2rl.checks import close, equal, fail, passed, raises, visible_check
 from sft2rl.models import TabularLM
 
 LN2 = math.log(2)
 
 
+@visible_check
 def pretrain_loss(fn: Callable) -> None:
     """The letters of the text, a padded batch, and both reductions."""
     logits, ids = _letters()
@@ -52,6 +53,7 @@ def pretrain_loss(fn: Callable) -> None:
     passed("pretrain_loss")
 
 
+@visible_check
 def build_sft_example(fn: Callable) -> None:
     """The example of the text, then cut to several lengths."""
     want = {"input_ids": [7, 8, 5, 6, 9, 1], "labels": [-100, -100, 5, 6, 9, 1]}
@@ -97,6 +99,7 @@ def build_sft_example(fn: Callable) -> None:
     passed("build_sft_example")
 
 
+@visible_check
 def sft_loss(fn: Callable) -> None:
     """The two examples of the text, padded, in both reductions."""
     short, long = torch.tensor([1 / 8, 5 / 8, 1 / 4]), torch.tensor([1 / 2, 1 / 4, 1 / 4])
@@ -138,6 +141,7 @@ def sft_loss(fn: Callable) -> None:
     passed("sft_loss")
 
 
+@visible_check
 def sft_gradient_is_teacher_forcing(fn: Callable) -> None:
     """The probabilities of the text, once labelled and once not."""
     logits = _t(0.7, 0.2, 0.1).log().expand(2, 3, 3).clone()
@@ -161,6 +165,7 @@ def sft_gradient_is_teacher_forcing(fn: Callable) -> None:
     passed("sft_gradient_is_teacher_forcing")
 
 
+@visible_check
 def packed_loss(fn: Callable) -> None:
     """The row of the text: four predictions, and a border that costs nothing."""
     ids = torch.tensor([[4, 5, 1, 4, 6, 1, 0]])
@@ -193,6 +198,7 @@ def packed_loss(fn: Callable) -> None:
     passed("packed_loss")
 
 
+@visible_check
 def mle_optimum(fn: Callable) -> None:
     """The data of the text."""
     data = [(2, 3, 1), (2, 3, 1), (2, 1), (3, 1)]
@@ -228,6 +234,7 @@ def mle_optimum(fn: Callable) -> None:
     passed("mle_optimum")
 
 
+@visible_check
 def onpolicy_sft_loss(fn: Callable) -> None:
     """A model that is nearly certain to say 0, and what the gradient reaches."""
     model = TabularLM(2, 4)
@@ -266,6 +273,7 @@ def onpolicy_sft_loss(fn: Callable) -> None:
     passed("onpolicy_sft_loss")
 
 
+@visible_check
 def exact_onpolicy_sft_loss(fn: Callable) -> None:
     """Two tokens by hand, an uninformed model, and the gradient."""
     rows = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]], dtype=torch.float64)
@@ -308,6 +316,7 @@ def exact_onpolicy_sft_loss(fn: Callable) -> None:
     passed("exact_onpolicy_sft_loss")
 
 
+@visible_check
 def onpolicy_sft_optimum(fn: Callable) -> None:
     """AB and BA, and an answer that is always the same."""
     got = fn()

@@ -7,7 +7,7 @@ import math
 import torch
 
 from sft2rl import grid
-from sft2rl.checks import close, equal, fail, passed, raises
+from sft2rl.checks import close, equal, fail, passed, raises, visible_check
 
 
 def _t(*values):
@@ -24,6 +24,7 @@ def _gradient(value, leaf):
     return torch.zeros_like(leaf) if grad is None else grad
 
 
+@visible_check
 def token_mdp_step(fn):
     """Ends, cuts, prompts with an EOS, and who is asked for a reward when."""
     asked = []
@@ -64,6 +65,7 @@ def token_mdp_step(fn):
     passed("token_mdp_step")
 
 
+@visible_check
 def discounted_returns(fn):
     """The worked example, padding, gamma = 0 and 1, and the graph."""
     rewards = _t([0.0, 2.0, 0.0, 4.0], [1.0, 3.0, math.nan, 5.0])
@@ -103,6 +105,7 @@ def _tree():
 _PI = _t([0.5, 0.5], [0.25, 0.75], [0.5, 0.5])
 
 
+@visible_check
 def v_pi_exact(fn):
     """Three states by hand."""
     close(
@@ -118,6 +121,7 @@ def v_pi_exact(fn):
     passed("v_pi_exact")
 
 
+@visible_check
 def td_errors(fn):
     """The worked example, and two rows with a discount."""
     close(
@@ -146,6 +150,7 @@ def td_errors(fn):
     passed("td_errors")
 
 
+@visible_check
 def turn_mask(fn):
     """A conversation of five turns, one of them empty."""
     roles = ["system", "user", "assistant", "user", "assistant"]
@@ -167,6 +172,7 @@ def turn_mask(fn):
     passed("turn_mask")
 
 
+@visible_check
 def multi_turn_return(fn):
     """The worked example, and a shorter conversation with padding."""
     rewards = _t([9.0, 0.0, 2.0, 9.0, 1.0, 3.0], [9.0, 5.0, 9.0, 9.0, 9.0, math.nan])
@@ -192,6 +198,7 @@ def multi_turn_return(fn):
     passed("multi_turn_return")
 
 
+@visible_check
 def soft_value(fn):
     """The worked example, both limits, a shift, a large number and an impossible action."""
     q, ref = _t(1.0, 0.0), _t(0.25, 0.75).log()
@@ -214,6 +221,7 @@ def soft_value(fn):
     passed("soft_value")
 
 
+@visible_check
 def soft_optimal_policy(fn):
     """The worked example, large numbers and an impossible action."""
     q, ref = _t(1.0, 0.0), _t(0.25, 0.75).log()
@@ -236,6 +244,7 @@ def soft_optimal_policy(fn):
     passed("soft_optimal_policy")
 
 
+@visible_check
 def soft_bellman_backup(fn):
     """Three states with and without a discount."""
     tree = _tree()
@@ -266,6 +275,7 @@ def soft_bellman_backup(fn):
     passed("soft_bellman_backup")
 
 
+@visible_check
 def evaluate_policy_kl(fn):
     """The worked example, and three states with a probability of 0."""
     one = {
@@ -301,6 +311,7 @@ def evaluate_policy_kl(fn):
     passed("evaluate_policy_kl")
 
 
+@visible_check
 def grid_soft_optimum(fn):
     """J(pi_*) in both settings, the first move, and the shape of the MDP."""
     wanted = {
@@ -323,6 +334,7 @@ def grid_soft_optimum(fn):
     passed("grid_soft_optimum")
 
 
+@visible_check
 def shiq_bandit_loss(fn):
     """The worked example, its gradient, and the level of the logits."""
     logits, ref = _t(1.0, 0.0, 2.0), _t(0.5, 0.0, 1.0)
@@ -366,6 +378,7 @@ def _batch(**changes):
     return tuple((_BATCH | changes).values())
 
 
+@visible_check
 def shiq_residuals(fn):
     """The worked example, a padded batch, both promises of the theory, and the graph."""
     logits = torch.tensor([[[math.log(3), 0.0], [0.0, 0.0]]], dtype=torch.float64)
@@ -424,6 +437,7 @@ def shiq_residuals(fn):
     passed("shiq_residuals")
 
 
+@visible_check
 def shiq_loss(fn):
     """The padded batch of the residuals, and its gradient."""
     leaf = _BATCH["logits"].clone().requires_grad_()
@@ -451,6 +465,7 @@ def shiq_loss(fn):
     passed("shiq_loss")
 
 
+@visible_check
 def shiq_one_step_residuals(fn):
     """The padded batch, the telescoping sum, and the gradient through both values."""
     got = fn(*_batch(), 0.5, 0.9)
@@ -480,6 +495,7 @@ _LOGP2, _REF2 = _t([-1.0, 7.0], [-0.6, -0.9]), _t([-0.6, 2.0], [-1.0, -1.1])
 _MASK, _MASK2 = torch.tensor([[1, 1, 0], [1, 0, 1]]), torch.tensor([[1, 0], [1, 1]])
 
 
+@visible_check
 def multi_turn_copg_loss(fn):
     """The worked example and a second pair, widths 3 and 2, one mask with a hole."""
     R, R2 = _t(2.0, 0.0), _t(1.0, 1.5)
@@ -505,6 +521,7 @@ def multi_turn_copg_loss(fn):
     passed("multi_turn_copg_loss")
 
 
+@visible_check
 def multi_turn_dpo_loss(fn):
     """The same pairs, and a pair far on the wrong side."""
     close(
@@ -539,6 +556,7 @@ _CURVES = {
 _START = {"final": 4.7220713552, "fine": 4.4827524847}
 
 
+@visible_check
 def train_grid(fn):
     """Six steps of each method on small minibatches, and one that is unknown."""
     for (method, kind), after in _CURVES.items():

@@ -6,12 +6,13 @@ import math
 
 import torch
 
-from sft2rl.checks import close, equal, fail, passed, raises
+from sft2rl.checks import close, equal, fail, passed, raises, visible_check
 
 # The ids of a few bytes in GPT-2's order.
 _A, _B, _C, _D, _SPACE = 64, 65, 66, 67, 220
 
 
+@visible_check
 def pre_tokenize(fn):
     """Six rules, one text each, and the property that nothing is lost."""
     equal(
@@ -70,6 +71,7 @@ def pre_tokenize(fn):
     passed("pre_tokenize")
 
 
+@visible_check
 def count_pairs(fn):
     """Overlaps, weights and word borders, on hand-made words."""
     equal(
@@ -107,6 +109,7 @@ def count_pairs(fn):
     passed("count_pairs")
 
 
+@visible_check
 def merge_pair(fn):
     """Two hand-made words, an odd run, and the argument left alone."""
     ids = [1, 2, 3, 1, 2]
@@ -137,6 +140,7 @@ def merge_pair(fn):
     passed("merge_pair")
 
 
+@visible_check
 def train_bpe(fn):
     """The example of the text, the four ways to stop, ties, and the vocabulary's form."""
     text = "Do cats eat bats? Do bats eat cats?"
@@ -196,6 +200,7 @@ def train_bpe(fn):
     passed("train_bpe")
 
 
+@visible_check
 def encode(fn):
     """The three words of the text, borders, bytes, and merges that are not there."""
     t, h, e, r = 83, 71, 68, 81
@@ -248,6 +253,7 @@ def encode(fn):
     passed("encode")
 
 
+@visible_check
 def decode(fn):
     """Joined bytes, a cut emoji, white space kept, an unknown id heard of."""
     vocab = {0: b"a", 1: b"\xf0\x9f", 2: b"\x90\x87", 3: b" \n", 4: b"\x00"}
@@ -270,6 +276,7 @@ def decode(fn):
     passed("decode")
 
 
+@visible_check
 def token_logps(fn):
     """Known probabilities, an enormous shift, an ignored NaN, and the gradient."""
     logits = torch.tensor([[[2.0, 1.0, 0.0], [0.0, 0.0, 0.0]]], dtype=torch.float64)
@@ -321,6 +328,7 @@ def token_logps(fn):
     passed("token_logps")
 
 
+@visible_check
 def shift_labels(fn):
     """The two rows of the text, and one-token completions."""
     input_ids = torch.tensor([[7, 8, 9, 4, 0, 0], [0, 5, 6, 3, 2, 1]])
@@ -359,6 +367,7 @@ def shift_labels(fn):
     passed("shift_labels")
 
 
+@visible_check
 def sequence_logp(fn):
     """Uniform models: T tokens over V have log-probability -T log V."""
     logits = torch.zeros(2, 3, 4, dtype=torch.float64)
@@ -392,6 +401,7 @@ def sequence_logp(fn):
     passed("sequence_logp")
 
 
+@visible_check
 def exhaustive_distribution(fn):
     """The table of the text, and a uniform model."""
     table = {(): [0.7, 0.3], (0,): [0.6, 0.4]}
@@ -433,6 +443,7 @@ def exhaustive_distribution(fn):
     passed("exhaustive_distribution")
 
 
+@visible_check
 def perplexity(fn):
     """A fair die, and the example of the text."""
     for faces, tokens in ((2, 6), (6, 5), (50_000, 3)):
@@ -464,6 +475,7 @@ def perplexity(fn):
     passed("perplexity")
 
 
+@visible_check
 def corpus_perplexity(fn):
     """The example of the text: 2.40, not 4.52."""
     texts = [

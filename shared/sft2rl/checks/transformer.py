@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 
-from sft2rl.checks import close, equal, fail, passed
+from sft2rl.checks import close, equal, fail, passed, visible_check
 
 
+@visible_check
 def causal_mask(fn: Callable) -> None:
     """Three tokens by hand, and one."""
     want = [[True, False, False], [True, True, False], [True, True, True]]
@@ -33,6 +34,7 @@ def causal_mask(fn: Callable) -> None:
     passed("causal_mask")
 
 
+@visible_check
 def attention(fn: Callable) -> None:
     """The worked example, large scores, shapes, a leak, and the graph."""
     q, k, v = _t([[2, 0, 0, 0]] * 3), _zeros(3, 4), _t([[80], [40], [8]])
@@ -70,6 +72,7 @@ def attention(fn: Callable) -> None:
     passed("attention")
 
 
+@visible_check
 def split_heads(fn: Callable) -> None:
     """Three tokens with two heads of two columns."""
     x = torch.tensor([[[0, 1, 2, 3], [10, 11, 12, 13], [20, 21, 22, 23]]])
@@ -87,6 +90,7 @@ def split_heads(fn: Callable) -> None:
     passed("split_heads")
 
 
+@visible_check
 def merge_heads(fn: Callable) -> None:
     """The way back, from a tensor that is not contiguous."""
     x = torch.tensor([[[0, 1, 2, 3], [10, 11, 12, 13], [20, 21, 22, 23]]])
@@ -102,6 +106,7 @@ def merge_heads(fn: Callable) -> None:
     passed("merge_heads")
 
 
+@visible_check
 def multi_head_attention(fn: Callable) -> None:
     """Two heads that do one thing each, biases, widths."""
     x = _t([[[1, 0], [0, 1], [1, 1]]])
@@ -152,6 +157,7 @@ def multi_head_attention(fn: Callable) -> None:
     passed("multi_head_attention")
 
 
+@visible_check
 def is_equivariant_report(fn: Callable) -> None:
     """Layers whose properties are known, and a permutation that is not its own inverse."""
     perm = torch.tensor([2, 0, 3, 1])
@@ -188,6 +194,7 @@ def is_equivariant_report(fn: Callable) -> None:
     passed("is_equivariant_report")
 
 
+@visible_check
 def layer_norm(fn: Callable) -> None:
     """A token by hand, the token of the text, a large mean in float32, and the graph."""
     ones, zeros = torch.ones(4, dtype=torch.float64), _zeros(4)
@@ -225,6 +232,7 @@ def layer_norm(fn: Callable) -> None:
     passed("layer_norm")
 
 
+@visible_check
 def feed_forward(fn: Callable) -> None:
     """The worked example and a token for which no pattern fits."""
     W1, b1 = _t([[1, -1, 0], [1, 0, 1]]), _t([0, 0, -3])
@@ -244,6 +252,7 @@ def feed_forward(fn: Callable) -> None:
     passed("feed_forward")
 
 
+@visible_check
 def transformer_block(fn: Callable) -> None:
     """Identity with zeroed outputs, each half alone, stored numbers, causality."""
     x, p = _wave(2, 5, 6), _block(6, 6, 9)
@@ -268,6 +277,7 @@ def transformer_block(fn: Callable) -> None:
     passed("transformer_block")
 
 
+@visible_check
 def count_parameters(fn: Callable) -> None:
     """GPT-2 small, a small one with an own width, an untied one."""
     small = {"vocab_size": 50257, "n_positions": 1024, "n_embd": 768, "n_layer": 12,
@@ -295,6 +305,7 @@ def count_parameters(fn: Callable) -> None:
     passed("count_parameters")
 
 
+@visible_check
 def lm_logits(fn: Callable) -> None:
     """Two tokens by hand, and a table used as a head."""
     h, W_U = _t([[[1, 2], [0, -1]]]), _t([[1, 0, 3], [0, 1, -1]])
@@ -315,6 +326,7 @@ def lm_logits(fn: Callable) -> None:
     passed("lm_logits")
 
 
+@visible_check
 def next_token_distribution(fn: Callable) -> None:
     """A model whose logits count the tokens so far, padded in three ways."""
 
@@ -352,6 +364,7 @@ def next_token_distribution(fn: Callable) -> None:
     passed("next_token_distribution")
 
 
+@visible_check
 def TinyDecoder(cls: Callable) -> None:  # noqa: N802 (a check is called like its exercise)
     """Stored numbers, causality, an untied head, and pieces through the cache."""
     params = _gpt(V=7, P=9, d=6, d_ff=8, n_layer=2)
