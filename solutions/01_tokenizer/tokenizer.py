@@ -169,7 +169,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `pre_tokenize` (3 points, 10 minutes, difficulty *)
+# ### Exercise: `pre_tokenize` (3 points, 10 minutes, ★)
 #
 # Write the six rules as one pattern and cut a text with it. `regex.findall(pattern, text)` gives
 # all matches in order, or scan the text by hand if you prefer. Two traps: rule 1 is case-sensitive
@@ -226,7 +226,7 @@ check.pre_tokenize(pre_tokenize)
 # `tokenizers` library does: **a tie goes to the smallest pair of ids**, compared as tuples.
 # `(35, 78)` is `D o`; pairs that begin with the space, id 220, lose against letters.
 #
-# ### Exercise: `count_pairs` (2 points, 8 minutes, difficulty *)
+# ### Exercise: `count_pairs` (2 points, 8 minutes, ★)
 #
 # Count the neighbouring pairs of all words. Occurrences may **overlap**: the word `aaa` contains
 # the pair `(a, a)` twice. Pairs live inside one word; the end of one word and the start of the next
@@ -259,7 +259,7 @@ def count_pairs(
 check.count_pairs(count_pairs)
 
 # %% [markdown]
-# ### Exercise: `merge_pair` (2 points, 8 minutes, difficulty *)
+# ### Exercise: `merge_pair` (2 points, 8 minutes, ★)
 #
 # Counting may overlap, replacing may not: an id can be used up only once. Go **from left to
 # right**; where the pair stands, write the new id and jump over both. So `a a a`, with `(a, a)`
@@ -296,7 +296,7 @@ def merge_pair(ids: list[int], pair: tuple[int, int], new_id: int) -> list[int]:
 check.merge_pair(merge_pair)
 
 # %% [markdown]
-# ### Exercise: `train_bpe` (6 points, 30 minutes, difficulty ***)
+# ### Exercise: `train_bpe` (6 points, 30 minutes, ★★★)
 #
 # Put the pieces together.
 #
@@ -440,7 +440,7 @@ print(f"{same} of {len(library_merges)} merges are the same, in the same order")
 # frequent pair of this text* confuses encoding with training: at encoding time the counts of the
 # new text are irrelevant.
 #
-# ### Exercise: `encode` (4 points, 20 minutes, difficulty **)
+# ### Exercise: `encode` (4 points, 20 minutes, ★★)
 #
 # Merges never cross the border of a pre-token, exactly as in training. You may use your
 # `pre_tokenize` and `merge_pair`. Any method is fine that gives the ids of the rule above.
@@ -476,7 +476,7 @@ def encode(text: str, merges: list[tuple[int, int]]) -> list[int]:
 check.encode(encode)
 
 # %% [markdown]
-# ### Exercise: `decode` (3 points, 8 minutes, difficulty *)
+# ### Exercise: `decode` (3 points, 8 minutes, ★)
 #
 # Concatenate the bytes of all tokens, **then** decode UTF-8 once. The order matters: a token may
 # hold half a character. The rabbit 🐇 is the four bytes `F0 9F 90 87`; a tokenizer that never saw it
@@ -620,7 +620,7 @@ plt.show()
 # In the whole course, the target $-100$ means "nothing to predict here" (a Hugging Face
 # convention). The arguments are **aligned**: `logits[b, t]` predicts `targets[b, t]`.
 #
-# ### Exercise: `token_logps` (2 points, 10 minutes, difficulty *)
+# ### Exercise: `token_logps` (2 points, 10 minutes, ★)
 #
 # Pick the log-probability of each target. At ignored positions the result is exactly 0, whatever
 # the logits are: models do put NaN at padded positions, and NaN times 0 is NaN, so select instead
@@ -680,7 +680,7 @@ check.token_logps(token_logps)
 # Row 1 ends at position 4, its first 0 after the prompt. Row 2 was cut off at the width of the
 # batch: it has no EOS, and all of its completion counts.
 #
-# ### Exercise: `shift_labels` (2 points, 15 minutes, difficulty **)
+# ### Exercise: `shift_labels` (2 points, 15 minutes, ★★)
 #
 # Make the targets. Think about which *token* is masked, not which position: `targets[:, t]` is the
 # token at position `t + 1`, so it belongs to the prompt if `t + 1 < prompt_len`.
@@ -719,7 +719,7 @@ def shift_labels(
 check.shift_labels(shift_labels)
 
 # %% [markdown]
-# ### Exercise: `sequence_logp` (2 points, 8 minutes, difficulty **)
+# ### Exercise: `sequence_logp` (2 points, 8 minutes, ★★)
 #
 # The log-probability of each sequence of a batch: **the sum** over the tokens that count, EOS
 # included. Not the mean: dividing by the length makes it the logarithm of nothing in particular.
@@ -798,7 +798,7 @@ print(f"Hugging Face, shifted twice      {twice:.6f}")
 # policies of later assignments will be tested against sums over all sequences, with no sampling
 # noise at all.
 #
-# ### Exercise: `exhaustive_distribution` (2 points, 15 minutes, difficulty **)
+# ### Exercise: `exhaustive_distribution` (2 points, 15 minutes, ★★)
 #
 # List all sequences with their probabilities. The model is a function: `step_fn(prefix)` takes the
 # tokens so far, a tuple of ints (`()` at the start), and returns the list of $V$ next-token
@@ -902,7 +902,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `perplexity` (1 point, 5 minutes, difficulty *)
+# ### Exercise: `perplexity` (1 point, 5 minutes, ★)
 #
 # From a sum of negative log-likelihoods and a number of tokens. Natural logarithms in, so `exp` out
 # (with `2 **`, the NLL would have to be in bits). The perplexity of no token is undefined: raise
@@ -933,7 +933,7 @@ def perplexity(nll_sum: float, num_tokens: int) -> float:
 check.perplexity(perplexity)
 
 # %% [markdown]
-# ### Exercise: `corpus_perplexity` (1 point, 8 minutes, difficulty *)
+# ### Exercise: `corpus_perplexity` (1 point, 8 minutes, ★)
 #
 # The perplexity of several texts together, from the log-probabilities of their tokens. Mind the
 # sign: these are log-probabilities, at most 0, not NLLs.

@@ -82,7 +82,7 @@ for i in range(3):
     print(f"token {i} sees {i + 1}: {parts} = {weights @ values[: i + 1]:.3f}")
 
 # %% [markdown]
-# ### Exercise: `causal_mask` (1 point, 3 minutes, *)
+# ### Exercise: `causal_mask` (1 point, 3 minutes, ★)
 #
 # A square of booleans, row $i$ for the query, column $j$ for the key. **True means "may attend"**,
 # here and in the rest of the course, as in `scaled_dot_product_attention`. (The older
@@ -162,7 +162,7 @@ ax.legend(loc="center left")
 plt.show()
 
 # %% [markdown]
-# ### Exercise: `attention` (4 points, 20 minutes, *)
+# ### Exercise: `attention` (4 points, 20 minutes, ★)
 #
 # Write the formula, with the mask **before** the softmax. The tensors have any number of leading
 # dimensions (none, a batch, a batch and heads): work on the last two. The number of keys $S$ need
@@ -250,7 +250,7 @@ print("what it should get:                      ", x[0, :, :2].tolist())
 # The first line has *no error and the right shape*, and hands columns 2 and 3 of token 0 to a head
 # that they do not belong to, as if they were another token.
 #
-# ### Exercise: `split_heads` (1 point, 5 minutes, *)
+# ### Exercise: `split_heads` (1 point, 5 minutes, ★)
 #
 # Cut the columns into heads first, then bring the heads before the tokens.
 
@@ -275,7 +275,7 @@ def split_heads(x: Tensor, n_heads: int) -> Tensor:
 check.split_heads(split_heads)
 
 # %% [markdown]
-# ### Exercise: `merge_heads` (1 point, 5 minutes, *)
+# ### Exercise: `merge_heads` (1 point, 5 minutes, ★)
 #
 # The way back. After a `transpose` the numbers do not lie in memory in the order of their indices;
 # `view` then refuses to work, while `reshape`, `flatten` and `contiguous().view` copy.
@@ -300,7 +300,7 @@ def merge_heads(x: Tensor) -> Tensor:
 check.merge_heads(merge_heads)
 
 # %% [markdown]
-# ### Exercise: `multi_head_attention` (5 points, 20 minutes, **)
+# ### Exercise: `multi_head_attention` (5 points, 20 minutes, ★★)
 #
 # Project, split, attend, merge, mix. The slides have no biases; GPT-2 has one for each of the four
 # projections, so they are optional arguments: `x @ Wq + bq`. Keys may be narrower or wider than
@@ -407,7 +407,7 @@ for name in given:
 #
 # The average of all tokens is invariant. What is attention? Do not believe a slide; measure.
 #
-# ### Exercise: `is_equivariant_report` (2 points, 15 minutes, **)
+# ### Exercise: `is_equivariant_report` (2 points, 15 minutes, ★★)
 #
 # Take a layer and a permutation, choose an input yourself, and report both properties. The choice
 # matters: an input whose tokens are all equal would "prove" anything, and so would an input with
@@ -574,7 +574,7 @@ print("epsilon inside the root:   ", inside.numpy().round(4))
 print("epsilon outside the root:  ", outside.numpy().round(4))
 
 # %% [markdown]
-# ### Exercise: `layer_norm` (3 points, 10 minutes, *)
+# ### Exercise: `layer_norm` (3 points, 10 minutes, ★)
 #
 # Without `F.layer_norm`. Center first and square afterwards: $\overline{x^2} - \mu^2$ is the same
 # on paper, and in float32 it destroys a token with a large mean.
@@ -624,7 +624,7 @@ check.layer_norm(layer_norm)
 # $b_1 = (0, 0, -3)$ give $(3, -1, -1)$, after ReLU $(3, 0, 0)$. With the first row of $W_2$ equal to
 # $(-2, 1)$ and $b_2 = (1, 1)$ the output is $(-5, 4)$.
 #
-# ### Exercise: `feed_forward` (2 points, 5 minutes, *)
+# ### Exercise: `feed_forward` (2 points, 5 minutes, ★)
 #
 # Each token by itself, whatever stands before the last dimension.
 
@@ -673,7 +673,7 @@ check.feed_forward(feed_forward)
 # | `Wo`, `bo` | `[H·d, d_model]`, `[d_model]` |
 # | `W1`, `b1`, `W2`, `b2` | `[d_model, d_ff]`, `[d_ff]`, `[d_ff, d_model]`, `[d_model]` |
 #
-# ### Exercise: `transformer_block` (4 points, 15 minutes, **)
+# ### Exercise: `transformer_block` (4 points, 15 minutes, ★★)
 #
 # Put the slide's six lines into code with your own functions. Nothing may be added to `x` in
 # place: it belongs to the caller.
@@ -810,7 +810,7 @@ plt.show()
 # V$ matrix without bias, and in GPT-2 it is **tied**: it *is* the token table, transposed, and is
 # counted once.
 #
-# ### Exercise: `count_parameters` (2 points, 10 minutes, *)
+# ### Exercise: `count_parameters` (2 points, 10 minutes, ★)
 #
 # The names are those of `GPT2Config` in `transformers`. Mind what does *not* enter: the number of
 # heads cuts the projections into pieces, it does not make them larger.
@@ -897,7 +897,7 @@ plt.show()
 # draws the head on the last vector $h_N$ only. That is enough for writing; in training *every*
 # position predicts its next token, so the head is applied to all of them.
 #
-# ### Exercise: `lm_logits` (2 points, 5 minutes, *)
+# ### Exercise: `lm_logits` (2 points, 5 minutes, ★)
 #
 # The final normalisation belongs to the model and has been applied already. Return logits, not
 # probabilities: losses and samplers want them raw.
@@ -934,7 +934,7 @@ check.lm_logits(lm_logits)
 # | `the cat sat` ` · ` ` · ` | `1 1 1 0 0` | `logits[:, -1]` is the prediction after two pads |
 # | ` · ` ` · ` `the cat sat` | `0 0 1 1 1` | the words see the pads, and stand at positions 2, 3, 4 |
 #
-# ### Exercise: `next_token_distribution` (3 points, 20 minutes, **)
+# ### Exercise: `next_token_distribution` (3 points, 20 minutes, ★★)
 #
 # The model here is as plain as your decoder below: it takes ids and nothing else, counts positions
 # from 0 at the first id it is given, and knows nothing of padding. But it is causal, and that is
@@ -1027,7 +1027,7 @@ def from_gpt2(state: dict[str, Tensor]) -> dict:
 
 
 # %% [markdown]
-# ### Exercise: `TinyDecoder` (3 points, 35 minutes, ***)
+# ### Exercise: `TinyDecoder` (3 points, 35 minutes, ★★★)
 #
 # Write `forward`. Without a cache it is five lines with `transformer_block`.
 #

@@ -138,7 +138,7 @@ for causal in (False, True):
 # one.
 
 # %% [markdown]
-# ### Exercise: `sinusoidal_pe` (3 points, 15 minutes, *)
+# ### Exercise: `sinusoidal_pe` (3 points, 15 minutes, ★)
 #
 # Write the table for $L$ positions and width $d$, in float64 from the first operation to the last:
 # a frequency that was rounded to float32 is off by about one part in $10^7$, and the position
@@ -264,7 +264,7 @@ for m, n in [(2, 5), (12, 15), (152, 155)]:
 # stays as it is. With an angle of exactly $\pi/2$, a pair $(3, 1)$ becomes $(-1, 3)$.
 
 # %% [markdown]
-# ### Exercise: `rope_angles` (1 point, 5 minutes, *)
+# ### Exercise: `rope_angles` (1 point, 5 minutes, ★)
 #
 # Write the table of angles $\theta_{p,i} = p\,\omega_i$, one column per **pair**. Note that there
 # are $d_{\text{head}}/2$ columns: some libraries store every angle twice to make their code
@@ -317,7 +317,7 @@ predict(
 print(torch.arange(254, 264).to(torch.bfloat16).tolist())
 
 # %% [markdown]
-# ### Exercise: `apply_rope` (4 points, 20 minutes, **)
+# ### Exercise: `apply_rope` (4 points, 20 minutes, ★★)
 #
 # Turn every pair of `x` by its angle: **interleaved** layout (pair $i$ is made of columns $2i$ and
 # $2i+1$), counter-clockwise. In this notebook's usual shapes `x` is `[batch, heads, L, d_head]` and
@@ -393,7 +393,7 @@ rotation_dials(apply_rope, rope_angles)
 # Only when $q$ and $k$ are parallel in every pair is the score symmetric.
 
 # %% [markdown]
-# ### Exercise: `rope_scores` (2 points, 15 minutes, **)
+# ### Exercise: `rope_scores` (2 points, 15 minutes, ★★)
 #
 # Compute all scores $\langle R_m q, R_n k\rangle$ for queries and keys at **given** positions. They
 # need not be $0, 1, 2, \dots$: while generating, one new query at position 517 meets 518 cached
@@ -599,7 +599,7 @@ print(f"columns reordered first:    scores differ by up to {difference:.1e}")
 # heads of width 4 cannot tell them apart. Try your function at width 6 or 8.
 
 # %% [markdown]
-# ### Exercise: `half_to_interleaved` (3 points, 20 minutes, ***)
+# ### Exercise: `half_to_interleaved` (3 points, 20 minutes, ★★★)
 #
 # Reorder the rows of a query or key projection from half-split to interleaved, head by head. The
 # same function must work for the weight `[n_heads * d_head, d_model]` and for the bias

@@ -120,7 +120,7 @@ for text in ("it might be", "if you"):
 # nothing. Had the second row not been there, the result would be one column narrower: nothing is
 # computed once every row has finished.
 #
-# ### Exercise: `greedy_decode` (3 points, 15 minutes, **)
+# ### Exercise: `greedy_decode` (3 points, 15 minutes, ★★)
 #
 # Call `model(ids).logits`, which is $[B, T, V]$ for `ids` $[B, T]$; position $t$ predicts token
 # $t+1$, so you want the last one. Feeding everything again at each step is fine here (the cache is
@@ -241,7 +241,7 @@ predict(
 # $\tau \to \infty$ the uniform distribution. At $\tau = 0$ the formula divides by zero: libraries
 # that accept it mean greedy decoding.
 #
-# ### Exercise: `temperature_probs` (2 points, 8 minutes, *)
+# ### Exercise: `temperature_probs` (2 points, 8 minutes, ★)
 #
 # Three ways to go wrong: multiply by $\tau$; divide the *probabilities* by $\tau$ and renormalise
 # (which changes nothing); raise the *logits* to the power $1/\tau$ (logits may be negative). Logits
@@ -329,7 +329,7 @@ for tau in (0.7, 1.0, 1.5, 2.0):
 #
 # The result, in the *original* order: $(0, .4, 0, .3, .15) / .85 = (0, .471, 0, .353, .176)$.
 #
-# ### Exercise: `top_p_filter` (3 points, 15 minutes, **)
+# ### Exercise: `top_p_filter` (3 points, 15 minutes, ★★)
 #
 # Beware of three things. The probabilities must come back in the order of the vocabulary, since an
 # index means a token. Running sums are floating-point numbers: for $p = 1$ the last one may be
@@ -426,7 +426,7 @@ print("top-p, then temperature:", cut_then_hot.numpy().round(3))
 #   take "the last one", top-p may have set exactly that token to 0. **Convention:** such a $u$
 #   belongs to the last token of *positive* probability.
 #
-# ### Exercise: `sample_from` (2 points, 12 minutes, *)
+# ### Exercise: `sample_from` (2 points, 12 minutes, ★)
 #
 # One token per distribution. The uniform numbers are given, so your function is deterministic and
 # knows no random generator. `torch.cumsum` and a comparison are all you need.
@@ -591,7 +591,7 @@ plt.show()
 # The draft loves token 2 far too much, so two thirds of its tokens 2 are sent away, and whoever is
 # sent away becomes a token of which the draft produces too little.
 #
-# ### Exercise: `acceptance_probability` (1 point, 4 minutes, *)
+# ### Exercise: `acceptance_probability` (1 point, 4 minutes, ★)
 #
 # The first rule. The token was drawn from $q$, so $q(x) > 0$.
 
@@ -617,7 +617,7 @@ def acceptance_probability(p: torch.Tensor, q: torch.Tensor, token: int) -> floa
 check.acceptance_probability(acceptance_probability)
 
 # %% [markdown]
-# ### Exercise: `residual_distribution` (2 points, 8 minutes, *)
+# ### Exercise: `residual_distribution` (2 points, 8 minutes, ★)
 #
 # The second rule. One case needs a thought: for $p = q$ nothing is ever rejected, and the formula
 # says 0/0. Your function must still return *some* distribution (any will do, since nobody draws
@@ -671,7 +671,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `speculative_output_distribution` (2 points, 12 minutes, **)
+# ### Exercise: `speculative_output_distribution` (2 points, 12 minutes, ★★)
 #
 # Return the law of the token that comes out, by the formula above, for the rules `accept` and
 # `residual`. If a rule is `None`, use your function of the exercise before. Ask `accept` only about
@@ -788,7 +788,7 @@ for name, (accept, residual) in samplers.items():
 # | `c` accepted, `a` rejected, replaced by `u` | `c u` |
 # | all accepted, bonus `s` | `c a t s` |
 #
-# ### Exercise: `speculative_step` (3 points, 25 minutes, ***)
+# ### Exercise: `speculative_step` (3 points, 25 minutes, ★★★)
 #
 # Both models are functions from a prefix (a tuple of ids) to probabilities. For clarity you may ask
 # the target once per position; a real implementation gets all its answers from one pass, and so do

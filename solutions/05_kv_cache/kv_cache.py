@@ -148,7 +148,7 @@ print("new:   ", tuple(k_new.shape), k_new.tolist())
 print("after:  (1, 1, 3, 2) [[[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]]")
 
 # %% [markdown]
-# ### Exercise: `append_kv` (1 point, 5 minutes, *)
+# ### Exercise: `append_kv` (1 point, 5 minutes, ★)
 #
 # Return a cache with the new keys and values behind the old ones. There may be several new
 # positions at once. The cache that was passed in stays as it was: two continuations of one text
@@ -260,7 +260,7 @@ for row in weights[0, 0].tolist():
     print("   ", row)
 
 # %% [markdown]
-# ### Exercise: `cached_attention_step` (2 points, 20 minutes, **)
+# ### Exercise: `cached_attention_step` (2 points, 20 minutes, ★★)
 #
 # Write causal multi-head attention for the new tokens `x_t`, with everything older taken from the
 # cache. Row convention: `x @ W`; head $h$ owns the columns $hd, \dots, hd + d - 1$ of `Wq`, `Wk`
@@ -371,7 +371,7 @@ print("with cache:            1 + 2 + 3               =", 1 + 2 + 3)
 print("tokens projected:      1 + 2 + 3 against 1+1+1 =", 6, "against", 3)
 
 # %% [markdown]
-# ### Exercise: `attention_score_count` (2 points, 10 minutes, *)
+# ### Exercise: `attention_score_count` (2 points, 10 minutes, ★)
 #
 # The number of score entries over all $T$ steps, as an exact `int`. Scores only: no projections,
 # no weighted sum of values, no factor for heads or width. A sum over $t$ is fine, so is a closed
@@ -457,7 +457,7 @@ with FlopCounterMode(display=False) as counter:
 print("FLOPs seen in a matrix-vector product and an SDPA call:", counter.get_total_flops())
 
 # %% [markdown]
-# ### Exercise: `speedup_factor` (2 points, 15 minutes, **)
+# ### Exercise: `speedup_factor` (2 points, 15 minutes, ★★)
 #
 # The factor between the totals without and with the cache over a whole generation of $T$ tokens,
 # for the three rows of the table. Derive the closed forms ($\sum t = T(T+1)/2$ and
@@ -622,7 +622,7 @@ for P in (1, 256, 512, 900, 1000, 1024):
 # number) costs 2 tensors × 12 layers × 12 heads × 64 numbers × 2 bytes = 36 864 bytes; a text of
 # 1024 tokens 37.7 MB.
 #
-# ### Exercise: `kv_cache_bytes` (1 point, 5 minutes, *)
+# ### Exercise: `kv_cache_bytes` (1 point, 5 minutes, ★)
 #
 # Bytes (not bits) of the whole cache, all layers, keys and values.
 
@@ -726,7 +726,7 @@ plt.show()
 # `bs = 4`: 7 tokens take 2 blocks, 1 slot is idle; 8 tokens take 2 blocks, none idle; 9 tokens
 # take 3 blocks, 3 idle. Only the last block of a sequence can have idle slots.
 #
-# ### Exercise: `blocks_needed` (0.5 points, 3 minutes, *)
+# ### Exercise: `blocks_needed` (0.5 points, 3 minutes, ★)
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "blocks_needed"}
 def blocks_needed(length: int, bs: int) -> int:
@@ -748,7 +748,7 @@ def blocks_needed(length: int, bs: int) -> int:
 check.blocks_needed(blocks_needed)
 
 # %% [markdown]
-# ### Exercise: `wasted_slots` (0.5 points, 5 minutes, *)
+# ### Exercise: `wasted_slots` (0.5 points, 5 minutes, ★)
 #
 # The idle slots of several sequences together. Sequences do not share blocks here: each wastes
 # its own remainder.
@@ -817,7 +817,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `BlockAllocator` (1 point, 25 minutes, **)
+# ### Exercise: `BlockAllocator` (1 point, 25 minutes, ★★)
 #
 # Write the four methods `allocate`, `fork`, `append` and `free`. The constructor, `take_block`
 # and the methods that only look are given; keep them, or change what is inside as long as they

@@ -91,7 +91,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `topk_gates` (3 points, 10 minutes, *)
+# ### Exercise: `topk_gates` (3 points, 10 minutes, ★)
 #
 # Write the gates for all tokens at once. Three things break a quick solution. Scores in the
 # hundreds must not overflow. The losers' gate is 0 and they have no part in the sum: setting a
@@ -155,7 +155,7 @@ def ffn_experts(W_in: torch.Tensor, W_out: torch.Tensor) -> list[Callable]:
 
 
 # %% [markdown]
-# ### Exercise: `moe_forward` (3 points, 20 minutes, **)
+# ### Exercise: `moe_forward` (3 points, 20 minutes, ★★)
 #
 # Compute scores, gates and the weighted sum. Row convention: $h_t$ is row $t$ of `h`, and $W_r$ is
 # stored as `nn.Linear` stores it, `[E, d]`. An expert is any function that maps rows `[n, d]` to
@@ -275,7 +275,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `load_balancing_loss` (2 points, 15 minutes, **)
+# ### Exercise: `load_balancing_loss` (2 points, 15 minutes, ★★)
 #
 # Implement the formula with the convention above.
 
@@ -449,7 +449,7 @@ plt.show()
 # norms 8 + 4, router 12, each expert 60. In all 80 + 64 + 12 + 12 + 3 · 60 = 348 parameters, of
 # which 80 + 64 + 12 + 12 + 60 = 228 are active.
 #
-# ### Exercise: `active_parameters` (1 point, 10 minutes, *)
+# ### Exercise: `active_parameters` (1 point, 10 minutes, ★)
 #
 # Count the parameters that take part in the computation of one token.
 
@@ -511,7 +511,7 @@ print(f"in memory at 2 bytes per parameter: {2 * every / 2**30:.0f} GiB")
 # averaged, and every replica makes the same step. If it is done right, nothing can be told from
 # the outside: the parameters are those of one process that saw the whole batch.
 #
-# ### Exercise: `shard_batch` (1 point, 5 minutes, *)
+# ### Exercise: `shard_batch` (1 point, 5 minutes, ★)
 #
 # Cut a batch into `world_size` consecutive parts, in order, none of it lost and none of it twice.
 # When it does not come out even, the first parts get one element more: 7 elements for 3 ranks are
@@ -588,7 +588,7 @@ print("mean of the ranks:", (7.0 + 1.0) / 2)
 # The operation in which every rank contributes a tensor and every rank receives the combination
 # is called **all-reduce**.
 #
-# ### Exercise: `all_reduce_mean` (3 points, 10 minutes, **)
+# ### Exercise: `all_reduce_mean` (3 points, 10 minutes, ★★)
 #
 # Write it for ranks that live in one process: a list with one gradient per rank comes in, and the
 # mean that all of them receive goes out.
@@ -654,7 +654,7 @@ def make_replicas(state: dict, world_size: int, dropout: float = 0.0) -> list[Ti
 
 
 # %% [markdown]
-# ### Exercise: `ddp_step` (2 points, 30 minutes, ***)
+# ### Exercise: `ddp_step` (2 points, 30 minutes, ★★★)
 #
 # Make one step of gradient descent, $\theta \leftarrow \theta - \eta\,\bar g$, on all replicas,
 # where $\bar g$ is the gradient of the mean loss over *all* target tokens of *all* shards.
@@ -945,7 +945,7 @@ else:
     print("On Linux: 2, 3 and 4 ranks send 48, 64 and 72 bytes each.")
 
 # %% [markdown]
-# ### Exercise: `ring_allreduce_bytes` (1 point, 5 minutes, *)
+# ### Exercise: `ring_allreduce_bytes` (1 point, 5 minutes, ★)
 #
 # Every rank sends $N - 1$ chunks in the first phase and $N - 1$ in the second; a chunk is $n / N$
 # bytes. Write the bytes that **one** rank sends. If $N$ does not divide $n$, the exact value is a

@@ -84,7 +84,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `sgd_step` (2 points, 10 minutes, *)
+# ### Exercise: `sgd_step` (2 points, 10 minutes, ★)
 #
 # One step of SGD with momentum. The state holds `v` and nothing else; it is kept up to date also
 # when `momentum` is 0. `lr` may be another number at every step.
@@ -199,7 +199,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `adam_step` (4 points, 20 minutes, **)
+# ### Exercise: `adam_step` (4 points, 20 minutes, ★★)
 #
 # One step, with the formula above: $\epsilon$ is added to the root, **outside** of it, as in the
 # paper and in torch. The state counts the steps done: `t` is a Python int, 1 after the first step.
@@ -290,7 +290,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `adam_step_slide` (1 point, 5 minutes, *)
+# ### Exercise: `adam_step_slide` (1 point, 5 minutes, ★)
 #
 # The slide's version, so that the two can be compared. Only the place of $\epsilon$ differs.
 
@@ -402,7 +402,7 @@ axes[1].legend()
 plt.show()
 
 # %% [markdown]
-# ### Exercise: `newton_schulz5` (3 points, 20 minutes, **)
+# ### Exercise: `newton_schulz5` (3 points, 20 minutes, ★★)
 #
 # Orthogonalise with this iteration, without an SVD. Three things to mind:
 #
@@ -476,7 +476,7 @@ for shape in ((16, 16), (64, 16), (64, 256)):
     print(f"{str(shape):12s} {rms:12.4f} {0.2 * math.sqrt(max(shape)) * rms:16.4f}")
 
 # %% [markdown]
-# ### Exercise: `muon_step` (2 points, 15 minutes, ***)
+# ### Exercise: `muon_step` (2 points, 15 minutes, ★★★)
 #
 # One step of Muon for one matrix. `buf` is `None` before the first step, and later whatever your
 # function returned: whether it sums or averages is your choice.

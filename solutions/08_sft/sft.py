@@ -88,7 +88,7 @@ print(f"4 tokens, 3 terms: sum {total:.4f}, mean per predicted token {total / 3:
 # | `"sum_then_mean"` | sum of all terms of the batch, divided by the number of rows $B$ |
 # | `"token_mean"` | sum of all terms of the batch, divided by the number of terms |
 #
-# ### Exercise: `pretrain_loss` (2 points, 10 minutes, *)
+# ### Exercise: `pretrain_loss` (2 points, 10 minutes, ★)
 #
 # Compute it from logits. Three traps. *The shift*: row $t$ of the logits is about token $t+1$, the
 # last row is about nothing (so `torch.roll` is not a shift). *Padding*: tokens where
@@ -193,7 +193,7 @@ for reduction in ("token_mean", "sum_then_mean"):
 # as it should be. The answer goes on, and a model that is taught an EOS there learns to break off
 # in the middle of a sentence.
 #
-# ### Exercise: `build_sft_example` (2 points, 10 minutes, *)
+# ### Exercise: `build_sft_example` (2 points, 10 minutes, ★)
 #
 # Build the two lists for one pair. What counts is decided by the *place* of a token, not by its
 # value: a prompt may contain the EOS id (between the turns of a dialogue, say), and stays masked.
@@ -275,7 +275,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `sft_loss` (3 points, 15 minutes, **)
+# ### Exercise: `sft_loss` (3 points, 15 minutes, ★★)
 #
 # The same two reductions, now with `labels`. Remember that labels are not shifted yet. A row
 # without any label (a prompt that was too long) adds nothing to the sum, but it is one of the $B$
@@ -334,7 +334,7 @@ check.sft_loss(sft_loss)
 # are trained at once, each as if everything before had gone right. A prefix that no teacher wrote
 # gets no gradient at all. Keep that in mind until section 7.
 #
-# ### Exercise: `sft_gradient_is_teacher_forcing` (1 point, 10 minutes, **)
+# ### Exercise: `sft_gradient_is_teacher_forcing` (1 point, 10 minutes, ★★)
 #
 # Write the gradient of `sft_loss(logits, labels)`, with its default reduction, as a formula:
 # `softmax` and arithmetic, no autograd (a use of it goes to a human reader). It is zero at every
@@ -382,7 +382,7 @@ check.sft_gradient_is_teacher_forcing(sft_gradient_is_teacher_forcing)
 # | `document_ids` | 0 | 0 | 0 | 1 | 1 | 1 | -1 |
 # | predicted? | given | yes | yes | given | yes | yes | padding |
 #
-# ### Exercise: `packed_loss` (1 point, 10 minutes, **)
+# ### Exercise: `packed_loss` (1 point, 10 minutes, ★★)
 #
 # The mean over all predicted tokens, where a token is predicted only if it and the token before it
 # belong to the same document. So a packed row gives the same loss as its documents in rows of their
@@ -458,7 +458,7 @@ print(f"packed, attention in blocks       {packed_loss(clean, packed, only_secon
 # $\pi^*(\mathtt a\mid\text{start}) = 3/4$ and $\pi^*(\mathtt b\mid \mathtt a)=2/3$,
 # $\pi^*(\mathtt .\mid \mathtt a)=1/3$.
 #
-# ### Exercise: `mle_optimum` (1 point, 10 minutes, **)
+# ### Exercise: `mle_optimum` (1 point, 10 minutes, ★★)
 #
 # Count. The EOS is a token, and stands at the end of a sequence if it was emitted (sequences that
 # were cut off have none). No smoothing: what never happened has probability 0. And only prefixes
@@ -778,7 +778,7 @@ print(f"free-running {free_running.mean():.0%}, at position {LENGTH} {free_runni
 # probability .9 the second term is $-\log\pi(\mathtt b\mid\mathtt a)$, although the teacher never
 # wrote a `b` after an `a`. The first term never looks at $\tilde y$.
 #
-# ### Exercise: `onpolicy_sft_loss` (2 points, 20 minutes, **)
+# ### Exercise: `onpolicy_sft_loss` (2 points, 20 minutes, ★★)
 #
 # One sample per row. Draw token by token at temperature 1 from the whole vocabulary, with
 # `torch.multinomial` and the `generator` (or in another way that uses no other source of chance),
@@ -857,7 +857,7 @@ print("V = 2, rows of (), (0,), (1,), (0, 0), (0, 1):", end=" ")
 print([row_of(prefix, 2) for prefix in [(), (0,), (1,), (0, 0), (0, 1)]])
 
 # %% [markdown]
-# ### Exercise: `exact_onpolicy_sft_loss` (2 points, 20 minutes, ***)
+# ### Exercise: `exact_onpolicy_sft_loss` (2 points, 20 minutes, ★★★)
 #
 # Compute the loss by enumeration; all pairs of the data weigh the same. Treat the probabilities of
 # the prefixes as constants, as training does: then the gradient of your value is exactly the mean
@@ -949,7 +949,7 @@ predict(
 # $$\pi(y_1,\dots,y_T\mid x) = \prod_{t=1}^{T} m_t(y_t),\qquad
 #   m_t(v) = \text{fraction of the data with } y^*_t = v .$$
 #
-# ### Exercise: `onpolicy_sft_optimum` (2 points, 15 minutes, **)
+# ### Exercise: `onpolicy_sft_optimum` (2 points, 15 minutes, ★★)
 #
 # Return this distribution over sequences, for answers of equal length to one prompt.
 

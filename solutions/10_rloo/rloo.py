@@ -85,7 +85,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `kl_divergence` (2 points, 5 minutes, *)
+# ### Exercise: `kl_divergence` (2 points, 5 minutes, ★)
 #
 # Implement the formula with both conventions, over the last dimension. Beware of arithmetic: in
 # floating point `0 * log(0)` is `nan`, and clipping the probabilities away from zero turns an
@@ -135,7 +135,7 @@ check.kl_divergence(kl_divergence)
 # $e^{\Delta}-1-\Delta$ over $y\sim\pi$ is *not* the divergence; that form belongs to samples from
 # $\pi_{\text{ref}}$. Published code has it both ways.
 #
-# ### Exercise: `kl_estimators` (3 points, 10 minutes, **)
+# ### Exercise: `kl_estimators` (3 points, 10 minutes, ★★)
 #
 # Return the three estimators elementwise, one value per sample: no mean, no mask. Keep the graph
 # (the next cells differentiate your result).
@@ -263,7 +263,7 @@ mean_sum = sum(a * total for a, _, total in rows.values())
 print(f"mean under pi: {mean_k1:21.4f}   {mean_sum:17.4f}   (both are the KL)")
 
 # %% [markdown]
-# ### Exercise: `sequence_kl` (2 points, 15 minutes, **)
+# ### Exercise: `sequence_kl` (2 points, 15 minutes, ★★)
 #
 # Compute the bracket for a batch. `logits[:, t]` is the distribution from which the token at
 # position `t` was drawn (aligned, as for `token_logps` in 01: nothing is shifted here).
@@ -316,7 +316,7 @@ check.sequence_kl(sequence_kl)
 # this completion by 2 nats more than the reference does, and pays one unit for it:
 # $R_\beta = 2 - .5\cdot 2 = 1$.
 #
-# ### Exercise: `regularized_reward` (1 point, 5 minutes, *)
+# ### Exercise: `regularized_reward` (1 point, 5 minutes, ★)
 #
 # The formula, elementwise. The log-probabilities belong to whole completions; nothing is divided
 # by a length, and nothing is detached here (that is the business of whoever uses it).
@@ -389,7 +389,7 @@ slopes = [(objective(theta + h[a]) - objective(theta - h[a])) / 2e-5 for a in ra
 print("slope of J along each logit:", [round(float(s), 6) for s in slopes])
 
 # %% [markdown]
-# ### Exercise: `policy_gradient_exact` (3 points, 15 minutes, **)
+# ### Exercise: `policy_gradient_exact` (3 points, 15 minutes, ★★)
 #
 # Compute $\sum_y \pi(y)\,R_\beta^\pi(y)\,\nabla_\theta\ln\pi(y)$ exactly for the softmax policy.
 # It is the gradient of $J$ (uphill), a sum weighted by $\pi$: there is no other mean in it. It may
@@ -447,7 +447,7 @@ print("slopes from above  ", np.array([float(s) for s in slopes]).round(6))
 # $R_\beta=(1,0)$. So the surrogate's derivative with respect to the two `logps` is
 # $(-\tfrac12, 0)$: make the first more likely, leave the second alone.
 #
-# ### Exercise: `reinforce_surrogate` (3 points, 15 minutes, **)
+# ### Exercise: `reinforce_surrogate` (3 points, 15 minutes, ★★)
 #
 # Return such a scalar, to be minimised. `logps` carries a graph; no gradient may reach `ref_logps`
 # or `R`. The hidden tests use samples that do *not* come from $\pi$, since there no error cancels.
@@ -530,7 +530,7 @@ for first in range(3):
     print("   ", "   ".join(row))
 
 # %% [markdown]
-# ### Exercise: `expected_estimator` (2 points, 15 minutes, **)
+# ### Exercise: `expected_estimator` (2 points, 15 minutes, ★★)
 #
 # Write the sum. `estimator(rewards, scores)` is a function that you receive: for one tuple it gets
 # the $K$ rewards $A(y^i)$ and the $K$ scores $\nabla\ln\pi(y^i) = e_{y^i}-\pi$ of a softmax
@@ -602,7 +602,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `loo_baseline` (2 points, 5 minutes, *)
+# ### Exercise: `loo_baseline` (2 points, 5 minutes, ★)
 #
 # The baseline of every sample of every prompt. One row is one prompt; rows never mix. With $K=1$
 # nobody is left to ask: raise `ValueError`.
@@ -634,7 +634,7 @@ def loo_baseline(rewards: torch.Tensor) -> torch.Tensor:
 check.loo_baseline(loo_baseline)
 
 # %% [markdown]
-# ### Exercise: `rloo_advantages` (2 points, 10 minutes, *)
+# ### Exercise: `rloo_advantages` (2 points, 10 minutes, ★)
 #
 # The coefficient $R_\beta(y^i) - b_i$ of every sample. Regularise first, then leave one out: the
 # baseline averages the others' $R_\beta$, KL included. No division by a standard deviation. What
@@ -669,7 +669,7 @@ def rloo_advantages(
 check.rloo_advantages(rloo_advantages)
 
 # %% [markdown]
-# ### Exercise: `rloo_gradient` (2 points, 15 minutes, **)
+# ### Exercise: `rloo_gradient` (2 points, 15 minutes, ★★)
 #
 # The estimate $\hat g$ for one prompt and the softmax policy of section 4: $K$ samples `y` are
 # given as indices, and may repeat. Mind the $1/K$. The check lists all tuples and asks for
@@ -794,7 +794,7 @@ plt.show()
 # The slide misses the bottom. One symbol in its covariance is not what the expansion asks for. Set
 # the derivative of the expansion with respect to $b$ to zero and solve.
 #
-# ### Exercise: `optimal_baseline_scalar` (3 points, 15 minutes, **)
+# ### Exercise: `optimal_baseline_scalar` (3 points, 15 minutes, ★★)
 #
 # Return the $b$ at the bottom of the parabola. Your check compares with the variance itself: it
 # must not fall when $b$ moves to either side.
@@ -833,7 +833,7 @@ check.optimal_baseline_scalar(optimal_baseline_scalar)
 # **Trap.** Averaging the $P$ optimal scalars weighs a parameter that hardly moves as much as one
 # that moves a lot.
 #
-# ### Exercise: `optimal_baseline_vector` (2 points, 10 minutes, ***)
+# ### Exercise: `optimal_baseline_vector` (2 points, 10 minutes, ★★★)
 
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "optimal_baseline_vector"}
@@ -1018,7 +1018,7 @@ predict(
 # With $p=(.2,.5,.3)$: $q(0,1) = .2\cdot\frac{.5}{.8} = .125$, but
 # $q(1,0) = .5\cdot\frac{.2}{.5} = .2$.
 #
-# ### Exercise: `rloo_bias_without_replacement` (1 point, 15 minutes, **)
+# ### Exercise: `rloo_bias_without_replacement` (1 point, 15 minutes, ★★)
 #
 # Return the bias $\mathbb E_q[\hat g_{\text{RLOO}}] - \nabla J$ for rewards $A$ and softmax scores
 # $e_y - p$, where $\nabla J = \mathbb E_{y\sim p}[A(y)(e_y-p)]$ is the gradient under ordinary

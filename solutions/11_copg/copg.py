@@ -152,7 +152,7 @@ print("\ntwo tokens, pi: 0.5, 0.2 · mu: 0.25, 0.4  ->  ratios 2 and 0.5, w = 1.
 print("the product, not the mean of the ratios (1.25)")
 
 # %% [markdown]
-# ### Exercise: `importance_weights` (1 point, 5 minutes, difficulty *)
+# ### Exercise: `importance_weights` (1 point, 5 minutes, ★)
 #
 # From token log-probabilities to one weight per completion. Padded positions hold 0 in **both**
 # inputs, so they need no mask. Add the log-ratios first and exponentiate once: a thousand
@@ -221,7 +221,7 @@ print(
 )
 
 # %% [markdown]
-# ### Exercise: `is_objective` (3 points, 10 minutes, difficulty **)
+# ### Exercise: `is_objective` (3 points, 10 minutes, ★★)
 #
 # Both estimates in one function: without `kl`, the first; with `kl`, the second. From here on
 # log-probabilities are those of whole completions, `[N]`. Divide by $N$, not by $\sum_i w_i$: the
@@ -282,7 +282,7 @@ check.is_objective(is_objective)
 # depends on $\pi$ as well:
 # $\nabla\big(w R_\beta^\pi\big) = w\,(R_\beta^\pi - \beta)\,\nabla\ln\pi$, that is $b = \beta$.
 #
-# ### Exercise: `is_gradient_surrogate` (2 points, 10 minutes, difficulty **)
+# ### Exercise: `is_gradient_surrogate` (2 points, 10 minutes, ★★)
 #
 # Return a 0-d tensor whose gradient with respect to `logp` is
 # $\frac1N\,w_i\,(R_\beta^\pi(y_i)-b_i)$. It is to be **maximised**: no minus sign. Only the
@@ -344,7 +344,7 @@ check.is_gradient_surrogate(is_gradient_surrogate)
 # value. As $\mu(y)\to0^+$, on the other hand, the variance grows without bound. We report that
 # limit, `inf`, as the honest warning.
 #
-# ### Exercise: `effective_sample_size` (1 point, 3 minutes, difficulty *)
+# ### Exercise: `effective_sample_size` (1 point, 3 minutes, ★)
 
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "effective_sample_size"}
@@ -366,7 +366,7 @@ def effective_sample_size(w: torch.Tensor) -> torch.Tensor:
 check.effective_sample_size(effective_sample_size)
 
 # %% [markdown]
-# ### Exercise: `is_variance` (1 point, 8 minutes, difficulty *)
+# ### Exercise: `is_variance` (1 point, 8 minutes, ★)
 #
 # The exact variance of **one** sample's $w f$ under $\mu$, by summing over all actions. Two corner
 # cases: an action with $\mu=\pi=0$ contributes nothing (no `nan` from 0/0), and an action with
@@ -505,7 +505,7 @@ ax.legend(fontsize=8, loc="upper right")
 plt.show()
 
 # %% [markdown]
-# ### Exercise: `copg_objective` (3 points, 10 minutes, difficulty **)
+# ### Exercise: `copg_objective` (3 points, 10 minutes, ★★)
 #
 # One number per pair, to be maximised. Detach nothing.
 
@@ -559,7 +559,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `copg_loss` (2 points, 5 minutes, difficulty *)
+# ### Exercise: `copg_loss` (2 points, 5 minutes, ★)
 #
 # A scalar to be **minimised**. You may call your `copg_objective`.
 
@@ -607,7 +607,7 @@ check.copg_loss(copg_loss)
 # vanishes, **sample by sample**. That is stronger than a gradient that is zero on average: a finite
 # batch has zero gradient there too, and CoPG has no noise floor at its optimum.
 #
-# ### Exercise: `copg_gradient_exact` (3 points, 15 minutes, difficulty **)
+# ### Exercise: `copg_gradient_exact` (3 points, 15 minutes, ★★)
 #
 # The expectation over both samplers, exactly, for $\pi = \mathrm{softmax}(\theta)$; recall
 # $\partial\ln\pi(y)/\partial\theta_k = \mathbb 1[y=k] - \pi(k)$. Closed form or autograd, as you
@@ -669,7 +669,7 @@ widgets_copg.field_lab(copg_gradient_exact, REWARDS, REF)
 # and CoPG's $\nabla\ell$ has the same bracket. The slides say "CoPG = RLOO!!". What is the factor?
 # Let your code find it.
 #
-# ### Exercise: `copg_equals_rloo_factor` (1 point, 10 minutes, difficulty *)
+# ### Exercise: `copg_equals_rloo_factor` (1 point, 10 minutes, ★)
 #
 # Compute both gradients in $\theta$ for one pair of *different* arms, CoPG's by autograd or by
 # hand, RLOO's with the $1/K$ above and detached coefficients, and the number `factor` with
@@ -760,7 +760,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `train_offline_bandit` (5 points, 40 minutes, difficulty ***)
+# ### Exercise: `train_offline_bandit` (5 points, 40 minutes, ★★★)
 #
 # Train a softmax policy on given pairs and return its regret **before the first step and after each
 # step**. Start at the reference. Step $t$ (from 0) uses the pairs number $tB, tB+1, \dots, tB+B-1$,
@@ -1004,7 +1004,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `support_violation_demo` (2 points, 15 minutes, difficulty **)
+# ### Exercise: `support_violation_demo` (2 points, 15 minutes, ★★)
 #
 # Train CoPG on the pairs as they are, and predict the plateau by the three facts above. Which arms
 # are unseen follows from the data: those in neither `y` nor `y2`. Add nothing to the data:

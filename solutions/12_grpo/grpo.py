@@ -153,7 +153,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `kl_constrained_check` (1 point, 10 minutes, *)
+# ### Exercise: `kl_constrained_check` (1 point, 10 minutes, ★)
 #
 # Return the left side of the constraint, and whether it holds. Each row of the logits is one
 # prompt with all its possible completions. Work with `log_softmax`, so that probabilities that
@@ -231,7 +231,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `ppo_clip_loss` (4 points, 15 minutes, **)
+# ### Exercise: `ppo_clip_loss` (4 points, 15 minutes, ★★)
 #
 # Write the loss for entries of any shape. Conventions:
 #
@@ -382,7 +382,7 @@ for R in ([1.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, 0.0], [9.0, 8.0, 8.0, 8.0], [1.0
 # matters. In the last row all are right, and nobody learns: a group of equal rewards has
 # advantages 0 and no gradient, whether all are right or all are wrong.
 #
-# ### Exercise: `group_advantages` (3 points, 15 minutes, **)
+# ### Exercise: `group_advantages` (3 points, 15 minutes, ★★)
 #
 # One row is one prompt; rows never mix. `eps` is added to the deviation, outside the root, and may
 # be 0. What you return multiplies a gradient, so it is a number: detach it (the rewards may contain
@@ -479,7 +479,7 @@ for norm, (w_right, w_wrong) in weights.items():
 # short right answer is praised: this is the length bias that Dr. GRPO removes. Per token, being
 # wrong at length is cheap.
 #
-# ### Exercise: `grpo_loss` (3 points, 20 minutes, ***)
+# ### Exercise: `grpo_loss` (3 points, 20 minutes, ★★★)
 #
 # The loss of a batch, with the same traps as before: constants stay constants, and padding may
 # hold any finite number, in all three log-probabilities. A completion may have no token left (it
@@ -621,7 +621,7 @@ print("mean of the estimate", mean.round(4))
 print("true gradient       ", true.round(4))
 
 # %% [markdown]
-# ### Exercise: `grpo_bias` (2 points, 15 minutes, **)
+# ### Exercise: `grpo_bias` (2 points, 15 minutes, ★★)
 #
 # Do this for every $G$, with your `group_advantages`, and return ratio and cosine.
 

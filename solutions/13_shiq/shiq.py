@@ -94,7 +94,7 @@ for text in ("good .", "not bad .", "not not good", "."):
     print(f"{text:16s}  {str(rewards):28s}   {end}")
 
 # %% [markdown]
-# ### Exercise: `token_mdp_step` (2 points, 10 minutes, *)
+# ### Exercise: `token_mdp_step` (2 points, 10 minutes, ★)
 #
 # One step of this MDP. The prompt may contain the EOS token (in a conversation it does, once per
 # turn), so only the action and the completion decide whether the episode is over. A finished
@@ -214,7 +214,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `discounted_returns` (2 points, 10 minutes, *)
+# ### Exercise: `discounted_returns` (2 points, 10 minutes, ★)
 #
 # All returns of a padded batch. Padding is inert: whatever number stands there (even `nan`) must
 # not leak into a return, and the result is 0 there. Keep the graph to `rewards`: section 6 will
@@ -264,7 +264,7 @@ check.discounted_returns(discounted_returns)
 # $\pi = (0.3, 0.2, 0.4, 0.1)$ over `. not good bad` the rewards are $-1, -1, -2, 0$, so the value
 # is $-0.3 - 0.2 - 0.8 + 0 = -1.3$. A state before it averages such numbers, and so on to the start.
 #
-# ### Exercise: `v_pi_exact` (1 point, 10 minutes, **)
+# ### Exercise: `v_pi_exact` (1 point, 10 minutes, ★★)
 #
 # The values of all states, with $\gamma = 1$. You can go through the states from the last to the
 # first; or start with $v = 0$ and apply the equation to all states at once until nothing changes
@@ -314,7 +314,7 @@ check.v_pi_exact(v_pi_exact)
 # with the second step. $\delta = (0 + 0.8 - 0.5,\; 1 - 0.8,\; 0 + 0.9 - 0.3) = (0.3, 0.2, 0.6)$.
 # In the middle the $0.3$ belongs to the next episode and is *not* added.
 #
-# ### Exercise: `td_errors` (2 points, 5 minutes, **)
+# ### Exercise: `td_errors` (2 points, 5 minutes, ★★)
 #
 # One TD error per step. Note the shapes: there is one more value than there are rewards.
 
@@ -425,7 +425,7 @@ marks = [w if role == "assistant" else "." for role, words in chat for w in word
 print("trained", " ".join(f"{w:>5s}" for w in marks))
 
 # %% [markdown]
-# ### Exercise: `turn_mask` (1 point, 5 minutes, *)
+# ### Exercise: `turn_mask` (1 point, 5 minutes, ★)
 #
 # From turns to one mask over the whole conversation. Use the roles only: the ids of the tokens
 # cannot tell who wrote them.
@@ -495,7 +495,7 @@ plt.show()
 # $R^{(0)} = 2$, turn 1 has $R^{(1)} = 4$, the conversation 6. The nines stand at user tokens and
 # count for nothing.
 #
-# ### Exercise: `multi_turn_return` (1 point, 5 minutes, **)
+# ### Exercise: `multi_turn_return` (1 point, 5 minutes, ★★)
 #
 # Add up per turn and in total. Beware of $-1$ as an index: in Python it is the last element.
 
@@ -560,7 +560,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `soft_value` (2 points, 10 minutes, *)
+# ### Exercise: `soft_value` (2 points, 10 minutes, ★)
 #
 # The formula, over the last dimension. Small $\beta$ makes $q/\beta$ large: $e^{1000}$ is infinite
 # in floating point, so let `logsumexp` do the sum. An action that the reference never takes has
@@ -590,7 +590,7 @@ def soft_value(q: torch.Tensor, ref_logps: torch.Tensor, beta: float) -> torch.T
 check.soft_value(soft_value)
 
 # %% [markdown]
-# ### Exercise: `soft_optimal_policy` (1 point, 5 minutes, *)
+# ### Exercise: `soft_optimal_policy` (1 point, 5 minutes, ★)
 #
 # The policy that belongs to $q$, as probabilities. Same traps, and the same large numbers.
 
@@ -630,7 +630,7 @@ check.soft_optimal_policy(soft_optimal_policy)
 # there is no next state, and with a stray $v$ of something else the reward of the end would be
 # counted with whatever follows it in memory.
 #
-# ### Exercise: `soft_bellman_backup` (3 points, 20 minutes, **)
+# ### Exercise: `soft_bellman_backup` (3 points, 20 minutes, ★★)
 #
 # Solve the equation for all states of an MDP in the representation of section 1. Only `soft_value`
 # and one of the two ways of `v_pi_exact` are needed. $\gamma$ multiplies the value of the next
@@ -752,7 +752,7 @@ for gamma in (1.0, 0.9, 0.5):
 # $\pi = (0.5, 0.5)$, $\pi_\text{ref} = (0.25, 0.75)$, $\beta = 0.5$:
 # $v = 0.5\,(1 - 0.5\ln 2) + 0.5\,(0 - 0.5\ln\tfrac23) = 0.4281$. The optimum was $0.4772$.
 #
-# ### Exercise: `evaluate_policy_kl` (2 points, 10 minutes, **)
+# ### Exercise: `evaluate_policy_kl` (2 points, 10 minutes, ★★)
 #
 # `v_pi_exact` with the penalty. A trained policy has probabilities that underflow to 0; such an
 # action contributes nothing ($0\ln 0 = 0$), not `nan`.
@@ -844,7 +844,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `grid_soft_optimum` (2 points, 20 minutes, **)
+# ### Exercise: `grid_soft_optimum` (2 points, 20 minutes, ★★)
 #
 # Put the clock into the state and solve. State number $P\,t + \text{place}$, for $t = 0,\dots,11$
 # moves made before: an MDP in the representation of section 1, with $12\,P$ states, whose
@@ -960,7 +960,7 @@ widgets_shiq.grid_lab(grid_soft_optimum, evaluate_policy_kl)
 # are arm 0 with $R = 2$ and arm 2 with $R = 1$. Residuals $2 - 0.25 = 1.75$ and $1 - 0.5 = 0.5$,
 # loss $(3.0625 + 0.25)/2 = 1.65625$.
 #
-# ### Exercise: `shiq_bandit_loss` (2 points, 10 minutes, *)
+# ### Exercise: `shiq_bandit_loss` (2 points, 10 minutes, ★)
 #
 # Logits as they are: no softmax anywhere.
 
@@ -1100,7 +1100,7 @@ plt.show()
 # Read $\delta_1$: the logits claim $q = \ln 3 = 1.0986$ for the first action, and what followed was
 # worth $1$.
 #
-# ### Exercise: `shiq_residuals` (4 points, 30 minutes, ***)
+# ### Exercise: `shiq_residuals` (4 points, 30 minutes, ★★★)
 #
 # The multi-step residuals of a padded batch. `logits[:, t]` already belong to the state in which
 # `actions[:, t]` was taken: nothing is shifted here. Your `discounted_returns` does the sum.
@@ -1219,7 +1219,7 @@ predict(
 # Worked example, two sequences with residuals $(1, -0.5)$ and $(2)$: $(1 + 0.25 + 4)/2 = 2.625$.
 # The squared sums would give $(0.25 + 4)/2 = 2.125$, the mean over the three positions $1.75$.
 #
-# ### Exercise: `shiq_loss` (2 points, 5 minutes, *)
+# ### Exercise: `shiq_loss` (2 points, 5 minutes, ★)
 #
 # The sum over the positions, the mean over the sequences. Call `shiq_residuals`.
 
@@ -1255,7 +1255,7 @@ def shiq_loss(
 check.shiq_loss(shiq_loss)
 
 # %% [markdown]
-# ### Exercise: `shiq_one_step_residuals` (2 points, 15 minutes, **)
+# ### Exercise: `shiq_one_step_residuals` (2 points, 15 minutes, ★★)
 #
 # The residuals $\delta^1_t$ before they are summed, with the same arguments. The last *real* step
 # of a row has no third term, even if padding follows. Classical Q-learning would detach
@@ -1320,7 +1320,7 @@ check.shiq_one_step_residuals(shiq_one_step_residuals)
 # token), so $\beta\Delta h = 0.6$. With $R = 2$ and $1$: $(0.6 - 1)^2 = 0.16$. DPO:
 # $-\ln\sigma(0.6) = 0.4375$.
 #
-# ### Exercise: `multi_turn_copg_loss` (1 point, 10 minutes, *)
+# ### Exercise: `multi_turn_copg_loss` (1 point, 10 minutes, ★)
 #
 # Token-level inputs and masks; in a conversation the masks have holes where the user speaks. The
 # two sides are padded to different widths: sum before you subtract.
@@ -1364,7 +1364,7 @@ def multi_turn_copg_loss(
 check.multi_turn_copg_loss(multi_turn_copg_loss)
 
 # %% [markdown]
-# ### Exercise: `multi_turn_dpo_loss` (1 point, 5 minutes, *)
+# ### Exercise: `multi_turn_dpo_loss` (1 point, 5 minutes, ★)
 #
 # The same sums; no rewards, only who won. $-\ln\sigma(x)$ must stay finite for $x=-2000$, which
 # long trajectories reach.
@@ -1436,7 +1436,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Exercise: `train_grid` (2 points, 40 minutes, ***)
+# ### Exercise: `train_grid` (2 points, 40 minutes, ★★★)
 #
 # Train a table of logits on the walks of one seed, and return its regret as it goes.
 #
