@@ -97,4 +97,6 @@ def grid_lab(grid_soft_optimum: Callable, evaluate_policy_kl: Callable) -> None:
 
     controls = {"kind": kind, "taken": taken, "clock": clock, "beta": beta}
     output = widgets.interactive_output(draw, controls)
-    display(widgets.HBox([widgets.VBox([kind, taken, clock, beta]), output]))
+    # The figure must not squeeze the sliders' labels.
+    panel = widgets.VBox([kind, taken, clock, beta], layout=widgets.Layout(min_width="310px"))
+    display(widgets.HBox([panel, output]))
