@@ -1,5 +1,8 @@
 """What student code can and cannot do in the sandbox, tried for real."""
 
+import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -7,6 +10,7 @@ import psutil
 import pytest
 import torch
 
+from autograder import channel
 from autograder.config import Limits
 from autograder.sandbox import Sandbox, SandboxUnavailable
 from autograder.student import CheckFailed, Student
@@ -247,6 +251,42 @@ def test_a_bad_call_costs_only_its_test():
         assert "`" not in failure(submission, "absent")
         assert isinstance(call(submission, "forks"), int)
         assert call(submission, "good", 5) == 5
+
+
+@pytest.fixture
+def crowded_core():
+    """A core with six processes that never rest, each in a session of its own."""
+    core = {min(os.sched_getaffinity(0))}
+    spin = "import os; os.setsid(); os.sched_setaffinity(0, {core}); exec('while True: pass')"
+    code = spin.replace("{core}", str(core))
+    busy = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(6)]
+    yield core
+    for each in busy:
+        each.kill()
+        each.wait()
+
+
+def test_waiting_for_a_core_is_not_sleeping(crowded_core, monkeypatch):
+    work = """
+import time
+def works():
+    begun = time.process_time()
+    while time.process_time() < begun + 0.8: pass
+    return True
+def sleeps(): time.sleep(1000)
+"""
+    with run(work) as submission:
+        for name, value in {"WALL_FACTOR": 0, "WALL_EXTRA": 1, "MAX_STRETCH": 100}.items():
+            monkeypatch.setattr(channel, name, value)
+        monkeypatch.setattr(channel, "PROBE_SECONDS", 2)
+        sandbox = psutil.Process(submission.channel.sandbox.pid)
+        for process in [sandbox, *sandbox.children(recursive=True)]:
+            os.sched_setaffinity(process.pid, crowded_core)
+        begun = time.monotonic()
+        assert call(submission, "works") is True
+        assert time.monotonic() > begun + 1.5, "the core was not crowded"
+        with pytest.raises(channel.ChannelBroken, match="no-answer"):
+            call(submission, "sleeps")
 
 
 def test_no_text_of_the_students_reaches_a_message():

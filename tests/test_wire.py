@@ -177,14 +177,14 @@ def test_malformed_frames_are_refused(pair, data):
     ours, theirs = pair
     theirs.sendall(data)
     with pytest.raises(wire.WireError):
-        wire.receive(ours, time.monotonic() + 5)
+        wire.receive(ours, wire.until(time.monotonic() + 5))
 
 
 def test_a_frame_that_trickles_meets_the_deadline(pair):
     ours, theirs = pair
     theirs.sendall(frame(b'{"sizes": []}')[:-1])
     with pytest.raises(TimeoutError):
-        wire.receive(ours, time.monotonic() + 0.2)
+        wire.receive(ours, wire.until(time.monotonic() + 0.2))
 
 
 def test_the_end_of_the_other_side_is_noticed(pair):

@@ -18,6 +18,7 @@ import socket
 import struct
 import threading
 import time
+from pathlib import Path
 
 import psutil
 
@@ -66,6 +67,10 @@ class Sandbox:
     def alive(self) -> bool:
         """Whether the sandbox still runs."""
         return not select.select([self._pidfd], [], [], 0)[0]
+
+    def seconds_waited(self) -> dict[int, float]:
+        """How long each process inside was ready to run and had no core, in all its life."""
+        return {each.pid: _waited(each.pid) for each in _family(self.pid)}
 
     def how_it_ended(self) -> str:
         """Why the sandbox is gone: "memory", "timeout" or "crash".
@@ -129,7 +134,7 @@ class Sandbox:
 
     def _greet(self, preload: tuple[str, ...]) -> None:
         try:
-            answer, _ = wire.receive(self.sock, time.monotonic() + START_SECONDS)
+            answer, _ = wire.receive(self.sock, wire.until(time.monotonic() + START_SECONDS))
         except (OSError, EOFError, wire.WireError) as error:
             self.close()
             raise unavailable(zygote(preload).complaint()) from error
@@ -170,15 +175,28 @@ def _filter(loopback: bool) -> int:
 
 def _too_large(pid: int, limit: float) -> bool:
     """Whether a process and its descendants together hold more than `limit` bytes."""
-    try:
-        root = psutil.Process(pid)
-        family = [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return False
+    family = _family(pid)
     # Shared pages count in every process here; to count them once is exact, and slow.
     if sum(_of(each, "memory_info", "rss") for each in family) <= limit:
         return False
     return sum(_of(each, "memory_full_info", "pss") for each in family) > limit
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """A process and its descendants; none if it is gone."""
+    try:
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _waited(pid: int) -> float:
+    """Seconds that a process was ready to run and had no core; 0 where the kernel does not say."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def _of(process: psutil.Process, method: str, field: str) -> int:

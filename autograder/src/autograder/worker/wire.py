@@ -59,24 +59,24 @@ def send(sock: socket.socket, header: Mapping[str, Any], blobs: list[bytes]) -> 
 
 
 def receive(
-    sock: socket.socket, deadline: float | None = None
+    sock: socket.socket, left: Callable[[], float] | None = None
 ) -> tuple[dict[str, Any], list[bytes]]:
     """Receive one frame, its size checked before anything is allocated.
 
     Args:
         sock: a blocking stream socket.
-        deadline: on the clock of `time.monotonic`; for the frame as a whole.
+        left: how many seconds are left for the frame as a whole; by default it may take for ever.
 
     Raises:
         EOFError: the other end is gone.
         WireError: the frame is malformed or too large.
-        TimeoutError: the deadline passed.
+        TimeoutError: no time is left.
     """
-    header_size, blob_size = _LENGTHS.unpack(_read(sock, _LENGTHS.size, deadline))
+    header_size, blob_size = _LENGTHS.unpack(_read(sock, _LENGTHS.size, left))
     if header_size > MAX_HEADER or blob_size > MAX_BLOBS:
         raise WireError("frame too large")
-    text = _read(sock, header_size, deadline)
-    data = _read(sock, blob_size, deadline)
+    text = _read(sock, header_size, left)
+    data = _read(sock, blob_size, left)
     try:
         header = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -93,13 +93,24 @@ def receive(
     return header, blobs
 
 
-def _read(sock: socket.socket, size: int, deadline: float | None) -> bytes:
+def until(end: float) -> Callable[[], float]:
+    """The seconds that are left until `end` on the clock of `time.monotonic`."""
+    return lambda: end - time.monotonic()
+
+
+def _read(sock: socket.socket, size: int, left: Callable[[], float] | None) -> bytes:
     buffer = bytearray(size)
     view = memoryview(buffer)
     while view:
-        if deadline is not None:
-            sock.settimeout(max(deadline - time.monotonic(), 1e-3))
-        count = sock.recv_into(view)
+        if left is not None:
+            seconds = left()
+            if seconds <= 0:
+                raise TimeoutError
+            sock.settimeout(seconds)
+        try:
+            count = sock.recv_into(view)
+        except TimeoutError:
+            continue  # `left` may have more to give by now
         if count == 0:
             raise EOFError("the other end is gone")
         view = view[count:]
