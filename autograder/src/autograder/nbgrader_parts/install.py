@@ -48,6 +48,13 @@ def configure(config: Config, root: Path) -> None:
         f"{NBGRADER}.AssignLatePenalties",
         f"{NBGRADER}.CheckCellMetadata",
     ]
+    config.AssignLatePenalties.plugin_class = f"{PARTS}.late.CourseLatePolicy"
+    # Once more before feedback: points by hand have come since, and the penalty is a share of all.
+    config.GenerateFeedback.preprocessors = [
+        f"{NBGRADER}.AssignLatePenalties",
+        f"{NBGRADER}.GetGrades",
+        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+    ]
     config.HTMLExporter.sanitize_html = True
     config.HTMLExporter.filters = {
         "markdown2html": f"{PARTS}.html.safe_markdown2html",
