@@ -106,6 +106,11 @@ def add_artefacts(result: Result, assignment: Assignment, folder: Path) -> None:
         result.incidents += notes
 
 
+def artefact_exercises(assignment: Assignment) -> tuple[str, ...]:
+    """The exercises that are scored by a file beside the notebook."""
+    return tuple(import_module(assignment.artefacts).EXERCISES) if assignment.artefacts else ()
+
+
 def grade_with(suite: Suite, notebook: NotebookNode, key: bytes) -> Result:
     """`grade` with a suite that was collected before."""
     from autograder.scoring import score_with
