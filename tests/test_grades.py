@@ -2,17 +2,22 @@
 
 import csv
 import json
+import multiprocessing
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from test_cli import course
-from tiny_class import NAME, RIGHT, Class, text
+from tiny_class import NAME, RIGHT, TINY, Class, text
 from typer.testing import Result
 
+from autograder import extensions
 from autograder.config import CourseError, assignments
+from autograder.course import Course
 from autograder.export import Column, Line, canvas, moodle
 from autograder.late import LatePolicy
 from autograder.marks import Person
@@ -161,10 +166,12 @@ def test_extensions_are_listed_and_taken_back(group: Class) -> None:
     ]
     run(group, "extend", NAME, "dana", "--days", "9")
     with book(group) as grades:
-        assert grades.find_submission(NAME, "dana").total_seconds_late == 0
+        submission = grades.find_submission(NAME, "dana")
+        assert (submission.total_seconds_late, submission.late_submission_penalty) == (0, 0)
     run(group, "extend", NAME, "dana", "--remove")
     with book(group) as grades:
-        assert grades.find_submission(NAME, "dana").total_seconds_late > 0
+        submission = grades.find_submission(NAME, "dana")
+        assert submission.total_seconds_late > 0 and submission.late_submission_penalty == 6.5
     assert "dana" not in run(group, "extend").stdout
 
 
@@ -197,6 +204,39 @@ def test_a_wrong_policy_stops_grading(group: Class) -> None:
         assert "unknown setting 'percent_a_day'" in run(group, "grade", NAME, status=2).output
     finally:
         listed.write_text(before)
+
+
+class Nothing:
+    """A gradebook without submissions."""
+
+    def find_submission(self, *names: str) -> None:
+        raise MissingEntry
+
+
+def test_extensions_of_several_people_at_once_are_all_kept(tmp_path: Path) -> None:
+    assignment = assignments(TINY)[0]
+    folder, until = Course(tmp_path), extensions.until_when(assignment, "2026-12-24")
+
+    def grant(name: str) -> None:
+        for number in range(20):
+            student = f"{name}{number}"
+            extensions.set_extension(folder, Nothing(), assignment, student, until)
+
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=grant, args=(name,)) for name in "abcd"]
+    for each in processes:
+        each.start()
+    for each in processes:
+        each.join()
+    assert len(extensions.read(folder)[NAME]) == 80
+
+
+def test_a_damaged_file_of_extensions_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "extensions.toml"
+    for content in ("[00_tiny\n", "[00_tiny]\nada = 3\n", "[00_tiny]\nada = 2026-09-24\n"):
+        path.write_text(content)
+        with pytest.raises(CourseError, match="extensions.toml"):
+            extensions.read(Course(tmp_path))
 
 
 # --- exports ------------------------------------------------------------------------------
@@ -452,9 +492,6 @@ def test_what_cannot_be_graded_again_is_said(
 
 
 def test_two_do_not_grade_at_once(group: Class) -> None:
-    import subprocess
-    import sys
-
     code = (
         "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.lockf(f, fcntl.LOCK_EX);"
         "print('held', flush=True); sys.stdin.read()"

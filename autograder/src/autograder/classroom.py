@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps.api import NbGraderAPI
+from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import PyFileConfigLoader
 
 from autograder import check, extensions, incidents
@@ -207,6 +209,17 @@ def read_row(api: NbGraderAPI, course: Course, assignment: Assignment, student: 
             tuple(flags),
         )
     return replace(row, happened=tuple(happened(result_of(course, assignment, student))))
+
+
+def settle_penalty(api: NbGraderAPI, assignment: Assignment, student: str) -> None:
+    """Let nbgrader compute a student's late penalty anew, as it does before feedback."""
+    names = {
+        "notebook": assignment.notebook,
+        "assignment": assignment.name,
+        "student": student,
+        "db_url": api.coursedir.db_url,
+    }
+    AssignLatePenalties(parent=api).preprocess(new_notebook(), {"nbgrader": names})
 
 
 def _times(course: Course, submission: Any) -> list[str]:

@@ -32,8 +32,15 @@ def locked(path: Path, wait: bool = False) -> Iterator[bool]:
 
     A POSIX lock: it ends with the process, whatever ended it, and a fork of the process does not
     keep it.
+
+    Raises:
+        CourseError: the lock's file cannot be opened.
     """
-    with path.open("a") as file:
+    try:
+        file = path.open("a")
+    except OSError as error:
+        raise CourseError(f"{path} cannot be opened: {error.strerror}.") from error
+    with file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

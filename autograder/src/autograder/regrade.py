@@ -219,6 +219,9 @@ class _Regrade:
                 else:
                     self.report.compared += 1
                 return
+            if self.exercise not in result.exercises:
+                self.report.left[student] = f"their version has no {self.exercise}"
+                return
             result = only(self.exercise, before, result)
         self.report.compared += 1
         changed = [name for name in result.exercises if differs(name, before, result)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -118,7 +119,7 @@ def extend(
     """Give a student more time for an assignment, or list who has more time.
 
     A date alone means the deadline's time of day. Grading, the late policy and nbgrader's own tools
-    go by it; an extension for what is graded already changes its lateness at once.
+    go by it. For what is graded already the penalty changes at once; publish feedback anew.
     """
     from autograder import extensions
 
@@ -166,11 +167,14 @@ def _list_extensions(known: dict, name: str | None, json_: bool) -> int:
 def _set_extension(
     folder: Course, assignment: Assignment, student: str, end: datetime | None
 ) -> None:
+    from nbgrader.api import MissingEntry
+
     from autograder import extensions
-    from autograder.classroom import gradebook, nbgrader_api
+    from autograder.classroom import gradebook, nbgrader_api, settle_penalty
     from autograder.marks import people
 
-    with gradebook(nbgrader_api(folder)) as book:
+    api = nbgrader_api(folder)
+    with gradebook(api) as book:
         known = {each.id for each in people(book)} | set(folder.students(assignment.name))
         if end is None:
             known |= set(extensions.read(folder).get(assignment.name, {}))
@@ -180,6 +184,8 @@ def _set_extension(
                 "with `nbgrader db student add ID`, or the class with `nbgrader db student import`."
             )
         extensions.set_extension(folder, book, assignment, student, end)
+    with suppress(MissingEntry):  # nothing is graded yet
+        settle_penalty(api, assignment, student)
 
 
 @verb
