@@ -43,7 +43,7 @@ def export(
         typer.Option(
             "--to",
             metavar="FILE",
-            help="Where it goes. Default: COURSE/exports/NAME.FORMAT.csv.",
+            help="Where it goes. Default: COURSE/exports/NAME.csv, or NAME.FORMAT.csv.",
             show_default=False,
         ),
     ] = None,
@@ -61,7 +61,8 @@ def export(
     assignments = counting(folder) if name == "total" else [find_assignment(name)]
     people, marks = read_class(folder, assignments)
     rows, waiting = _rows(name == "total", format_, people, marks)
-    path = to or folder.root / "exports" / f"{name}.{format_}.csv"
+    suffix = "csv" if format_ == "csv" else f"{format_}.csv"
+    path = to or folder.root / "exports" / f"{name}.{suffix}"
     _write(path, rows)
     for line in waiting:
         err.print(f"Not final: {escape(line)}", style="yellow", highlight=False, soft_wrap=True)
