@@ -3,6 +3,7 @@
 import csv
 import json
 import multiprocessing
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -193,6 +194,23 @@ def test_an_extension_that_cannot_be_is_refused(
     assert (group.course.root / "extensions.toml").read_text() == before
 
 
+def test_a_deadline_that_moves_moves_no_extension(group: Class) -> None:
+    listed = group.root / "course.toml"
+    before = listed.read_text()
+    try:
+        listed.write_text(before.replace("due = 2026-09-21", "due = 2026-09-22"))
+        run(group, "grade", NAME)
+        with book(group) as grades:
+            assert grades.find_submission(NAME, "ben").total_seconds_late == 10 * 3600 + 60
+            assert str(grades.find_submission(NAME, "eli").duedate) == "2026-09-24 21:59:00"
+    finally:
+        listed.write_text(before)
+    run(group, "grade", NAME)
+    with book(group) as grades:
+        assert grades.find_submission(NAME, "ben").total_seconds_late == 34 * 3600 + 60
+        assert str(grades.find_submission(NAME, "eli").duedate) == "2026-09-24 21:59:00"
+
+
 def test_a_wrong_policy_stops_grading(group: Class) -> None:
     listed = group.root / "course.toml"
     before = listed.read_text()
@@ -243,9 +261,11 @@ def test_a_damaged_file_of_extensions_is_named(tmp_path: Path) -> None:
 
 
 def test_csv_has_every_point_of_everybody(group: Class, tmp_path: Path) -> None:
+    new = group.hand_in("new", text(group.release()))
     run(group, "export", NAME, "--to", str(tmp_path / "grades.csv"), status=1)
+    shutil.rmtree(new.parent)
     rows = records(tmp_path / "grades.csv")
-    assert list(rows) == ["cem", "dana", "eli", "fay", "gus", "ada", "ben"]
+    assert list(rows) == ["cem", "dana", "eli", "fay", "gus", "ada", "ben", "new"]
     sums = ["machine", "hand", "late_seconds", "penalty", "points", "max_points", "status"]
     assert list(rows["ada"])[4:] == ["double", "Counter", "written_square", *sums]
     values = {name: list(row.values())[4:] for name, row in rows.items()}
@@ -255,7 +275,7 @@ def test_csv_has_every_point_of_everybody(group: Class, tmp_path: Path) -> None:
     assert values["dana"][-4:] == ["6.5", "0", "7.5", "graded"]
     assert values["eli"][-5:] == ["0", "0", "7.5", "7.5", "graded"]
     assert values["fay"] == [""] * 8 + ["7.5", "not handed in"]
-    assert values["gus"][-1] == "extended"
+    assert values["gus"][-1] == "extended" and values["new"][-1] == "not graded"
 
 
 def test_no_name_becomes_a_formula(group: Class) -> None:

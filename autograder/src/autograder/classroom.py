@@ -262,14 +262,25 @@ def _points(exercise: dict[str, Any]) -> str:
 
 
 def ensure_assignment(api: NbGraderAPI, course: Course, assignment: Assignment) -> None:
-    """Enter the assignment into the gradebook, if it is not there."""
+    """Enter the assignment into the gradebook if it is not there, and the deadline if it moved."""
     with gradebook(api) as book:
         try:
             known = bool(book.find_assignment(assignment.name).notebooks)
         except MissingEntry:
             known = False
+        if known:
+            _set_deadline(book, course, assignment)
     if not known:
         generate(api, course, assignment)
+
+
+def _set_deadline(book: Gradebook, course: Course, assignment: Assignment) -> None:
+    """The deadline of course.toml; the gradebook counts extensions from it."""
+    before = book.find_assignment(assignment.name).duedate
+    book.update_or_create_assignment(assignment.name, duedate=assignment.due.isoformat())
+    if book.find_assignment(assignment.name).duedate != before:
+        for student in extensions.read(course).get(assignment.name, {}):
+            extensions.enter(book, course, assignment.name, student)
 
 
 def generate(api: NbGraderAPI, course: Course, assignment: Assignment) -> None:
@@ -283,7 +294,7 @@ def generate(api: NbGraderAPI, course: Course, assignment: Assignment) -> None:
     if not outcome["success"]:
         raise CourseError(f"nbgrader generate_assignment failed:\n{outcome.get('log', '')}")
     with gradebook(api) as book:
-        book.update_or_create_assignment(assignment.name, duedate=assignment.due.isoformat())
+        _set_deadline(book, course, assignment)
 
 
 def refusals(assignment: Assignment, now: datetime | None = None) -> list[str]:

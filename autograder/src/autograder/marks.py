@@ -114,14 +114,17 @@ NAMES = ("first_name", "last_name", "email", "lms_user_id")
 def read_class(
     course: Course, wanted: Iterable[Assignment], now: datetime | None = None
 ) -> tuple[list[Person], list[Marks]]:
-    """Everybody in the gradebook, and the marks of the wanted assignments.
+    """Everybody in the gradebook or with a submission, and the marks of the wanted assignments.
 
     Raises:
         CourseError: an assignment is not in the gradebook, or nobody is.
     """
-    api = nbgrader_api(course)
+    api, wanted = nbgrader_api(course), list(wanted)
     with gradebook(api) as book:
         everybody = people(book)
+        known = {person.id for person in everybody}
+        handed_in = {student for each in wanted for student in course.students(each.name)}
+        everybody += map(Person, sorted(handed_in - known))
         if not everybody:
             raise CourseError(
                 "Nobody is in the gradebook. Grade something, or enter the class in the course "
