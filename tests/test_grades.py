@@ -6,7 +6,7 @@ import multiprocessing
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from autograder import extensions
 from autograder.config import CourseError, assignments
 from autograder.course import Course
 from autograder.export import Column, Line, canvas, moodle
+from autograder.grade import grader_failed
 from autograder.late import LatePolicy
 from autograder.marks import Person
 
@@ -496,6 +497,18 @@ def test_who_handed_in_again_is_left_to_course_grade(mended: Class) -> None:
         stamp.write_text(before)
     assert "cem: handed in again since" in shown.output
     assert mended.grades("cem") == grades
+
+
+def test_a_fault_of_ours_takes_no_grade_away(group: Class, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(notebooks: Iterable, *options: object) -> Iterator[tuple]:
+        for student, notebook in notebooks:
+            yield student, grader_failed(notebook)
+
+    monkeypatch.setattr("autograder.regrade.grade_many", failing)
+    before = group.grades("eli")
+    shown = run(group, "regrade", NAME, "--student", "eli", status=1)
+    assert "eli: the grader failed" in shown.output
+    assert group.grades("eli") == before
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from autograder.doctor import require_sandbox
 from autograder.export import Rows, guarded, number
 from autograder.grade import (
     GRADED,
+    GRADER_FAILED,
     Releases,
     add_artefacts,
     artefact_exercises,
@@ -209,6 +210,9 @@ class _Regrade:
     def _take(self, student: str, result: Result) -> None:
         """Compare with what was found before; write it if something changed."""
         before = self.before[student]
+        if result.status == GRADER_FAILED:
+            self.report.left[student] = "the grader failed: the grade stays as it was"
+            return
         if self.exercise is not None:
             if before.status != GRADED or result.status != GRADED:
                 if before.status != result.status:
