@@ -467,8 +467,9 @@ def test_only_the_named_exercise_changes_and_hands_work_stays(mended: Class) -> 
         comment = grades.find_comment("written_square", "tiny", NAME, "ben")
         assert comment.manual_comment == "for ben"
         assert grades.find_submission(NAME, "dana").score == 1.75 + 1.5 + 3
-    line = json.loads(mended.course.audit_file.read_text().splitlines()[-1])
-    assert line["regrade"]["exercise"] == "double" and line["score"] == 2.5
+    lines = map(json.loads, mended.course.audit_file.read_text().splitlines())
+    scores = {line["student"]: line["score"] for line in lines if line.get("regrade")}
+    assert scores == {"ben": 3.5, "dana": 2.5}
     (report,) = (mended.course.root / "regrades").glob(f"{NAME}-*.json")
     assert len(json.loads(report.read_text())["changes"]) == 2
     with book(mended) as grades:

@@ -49,9 +49,8 @@ def configure(config: Config, root: Path) -> None:
         f"{NBGRADER}.CheckCellMetadata",
     ]
     config.AssignLatePenalties.plugin_class = f"{PARTS}.late.CourseLatePolicy"
-    # Once more before feedback: points by hand have come since, and the penalty is a share of all.
     config.GenerateFeedback.preprocessors = [
-        f"{NBGRADER}.AssignLatePenalties",
+        f"{PARTS}.late.SettleLatePenalties",
         f"{NBGRADER}.GetGrades",
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
