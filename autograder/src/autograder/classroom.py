@@ -11,17 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps.api import NbGraderAPI
+from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import PyFileConfigLoader
 
-from autograder import check, incidents
+from autograder import check, extensions, incidents
 from autograder.build import problems, read_source
 from autograder.cells import to_text
 from autograder.config import Assignment, CourseError
 from autograder.course import Course
 from autograder.doctor import require_sandbox
-from autograder.grade import GRADED, Releases, digest, prepare_folder
+from autograder.grade import GRADED, Releases, add_artefacts, digest, prepare_folder
+from autograder.late import late_policy
+from autograder.lock import writing
 from autograder.nbgrader_parts import execute
 from autograder.pool import grade_many
 from autograder.results import Incident
@@ -79,6 +83,20 @@ def grade_class(
     """
     key = course.key()
     require_sandbox()
+    late_policy()
+    with writing(course):
+        return _grade_class(course, assignment, key, students, force, progress, workers)
+
+
+def _grade_class(
+    course: Course,
+    assignment: Assignment,
+    key: bytes,
+    students: list[str],
+    force: bool,
+    progress: Callable[[str], None] | None,
+    workers: int,
+) -> list[Row]:
     api = nbgrader_api(course)
     ensure_assignment(api, course, assignment)
     new = [each for each in students if force or not _is_graded(api, course, assignment, each)]
@@ -103,29 +121,40 @@ def grade_class(
             yield student, notebook
 
     for student, result in grade_many(prepared(), assignment, key, min(workers, len(new))):
-        execute.found[digests[student]] = result
-        finish(student, _record(api, course, assignment, student))
+        add_artefacts(result, assignment, course.submitted(assignment.name, student))
+        execute.found[digests[student]] = result, {}
+        finish(student, record(api, course, assignment, student))
     return [rows[student] for student in students]
 
 
 def _is_graded(api: NbGraderAPI, course: Course, assignment: Assignment, student: str) -> bool:
     """Whether the newest that was handed in has reached the gradebook."""
     try:
-        _result_of(course, assignment, student)
+        result_of(course, assignment, student)
     except (OSError, ValueError, KeyError):
         return False  # never graded, or interrupted on the way
+    return not handed_in_again(api, course, assignment, student)
+
+
+def handed_in_again(api: NbGraderAPI, course: Course, assignment: Assignment, student: str) -> bool:
+    """Whether what lies in submitted/ is newer than what was graded."""
     stamp = api.coursedir.get_existing_timestamp
     handed_in = stamp(str(course.submitted(assignment.name, student)))
     graded = stamp(str(course.autograded(assignment.name, student)))
-    return not (handed_in and graded and handed_in > graded)
+    return bool(handed_in and graded and handed_in > graded)
 
 
-def _result_of(course: Course, assignment: Assignment, student: str) -> dict[str, Any]:
+def result_of(course: Course, assignment: Assignment, student: str) -> dict[str, Any]:
+    """What the latest grading found, as `Result.as_dict` gives it.
+
+    Raises:
+        OSError, ValueError, KeyError: the submission was not graded, or not to the end.
+    """
     path = course.autograded(assignment.name, student) / f"{assignment.notebook}.ipynb"
     return json.loads(path.read_text("utf-8"))["metadata"]["sft2rl"]["result"]
 
 
-def _record(api: NbGraderAPI, course: Course, assignment: Assignment, student: str) -> Row:
+def record(api: NbGraderAPI, course: Course, assignment: Assignment, student: str) -> Row:
     """Take a result that was found into the gradebook, and write the feedback."""
     outcome = api.autograde(assignment.name, student, force=True)
     if not outcome["success"]:
@@ -166,7 +195,7 @@ def read_row(api: NbGraderAPI, course: Course, assignment: Assignment, student: 
     """A graded student's line, from the gradebook and the autograded notebook."""
     with gradebook(api) as book:
         submission = book.find_submission(assignment.name, student)
-        flags = ["late"] if submission.total_seconds_late > 0 else []
+        flags = _times(course, submission)
         grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
         machine = [grade for grade in grades if grade.cell_type == "code"]
         written = [grade for grade in grades if grade.cell_type != "code"]
@@ -179,7 +208,28 @@ def read_row(api: NbGraderAPI, course: Course, assignment: Assignment, student: 
             _written(written),
             tuple(flags),
         )
-    return replace(row, happened=tuple(happened(_result_of(course, assignment, student))))
+    return replace(row, happened=tuple(happened(result_of(course, assignment, student))))
+
+
+def settle_penalty(api: NbGraderAPI, assignment: Assignment, student: str) -> None:
+    """Let nbgrader compute a student's late penalty anew, as it does before feedback."""
+    names = {
+        "notebook": assignment.notebook,
+        "assignment": assignment.name,
+        "student": student,
+        "db_url": api.coursedir.db_url,
+    }
+    AssignLatePenalties(parent=api).preprocess(new_notebook(), {"nbgrader": names})
+
+
+def _times(course: Course, submission: Any) -> list[str]:
+    """What a TA should know of deadline, extension and penalty."""
+    flags = ["late"] if late_policy().is_late(submission.total_seconds_late) else []
+    if penalty := submission.late_submission_penalty:
+        flags.append(f"penalty {penalty:.4g}")
+    if until := extensions.read(course).get(submission.name, {}).get(submission.student.id):
+        flags.append(f"extended to {until:%d %b %H:%M}")
+    return flags
 
 
 def _written(grades: list[Any]) -> str:
@@ -212,14 +262,25 @@ def _points(exercise: dict[str, Any]) -> str:
 
 
 def ensure_assignment(api: NbGraderAPI, course: Course, assignment: Assignment) -> None:
-    """Enter the assignment into the gradebook, if it is not there."""
+    """Enter the assignment into the gradebook if it is not there, and the deadline if it moved."""
     with gradebook(api) as book:
         try:
             known = bool(book.find_assignment(assignment.name).notebooks)
         except MissingEntry:
             known = False
+        if known:
+            _set_deadline(book, course, assignment)
     if not known:
         generate(api, course, assignment)
+
+
+def _set_deadline(book: Gradebook, course: Course, assignment: Assignment) -> None:
+    """The deadline of course.toml; the gradebook counts extensions from it."""
+    before = book.find_assignment(assignment.name).duedate
+    book.update_or_create_assignment(assignment.name, duedate=assignment.due.isoformat())
+    if book.find_assignment(assignment.name).duedate != before:
+        for student in extensions.read(course).get(assignment.name, {}):
+            extensions.enter(book, course, assignment.name, student)
 
 
 def generate(api: NbGraderAPI, course: Course, assignment: Assignment) -> None:
@@ -233,7 +294,7 @@ def generate(api: NbGraderAPI, course: Course, assignment: Assignment) -> None:
     if not outcome["success"]:
         raise CourseError(f"nbgrader generate_assignment failed:\n{outcome.get('log', '')}")
     with gradebook(api) as book:
-        book.update_or_create_assignment(assignment.name, duedate=assignment.due.isoformat())
+        _set_deadline(book, course, assignment)
 
 
 def refusals(assignment: Assignment, now: datetime | None = None) -> list[str]:

@@ -41,6 +41,8 @@ class Assignment:
 
     Attributes:
         artefacts: the module that scores exercises by files beside the notebook; "" for none.
+        weight: in the course's total; None: its points. All assignments have one, or none has.
+        canvas_id: the number of this assignment in Canvas, for `course export`.
     """
 
     root: Path
@@ -53,6 +55,8 @@ class Assignment:
     minutes: int
     limits: Limits
     artefacts: str = ""
+    weight: float | None = None
+    canvas_id: int | None = None
 
     @property
     def solution(self) -> Path:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from autograder.scoring import Suite
 
 GRADED = "graded"
+GRADER_FAILED = "the grader failed"
 log = logging.getLogger(__name__)
 
 
@@ -106,6 +107,11 @@ def add_artefacts(result: Result, assignment: Assignment, folder: Path) -> None:
         result.incidents += notes
 
 
+def artefact_exercises(assignment: Assignment) -> tuple[str, ...]:
+    """The exercises that are scored by a file beside the notebook."""
+    return tuple(import_module(assignment.artefacts).EXERCISES) if assignment.artefacts else ()
+
+
 def grade_with(suite: Suite, notebook: NotebookNode, key: bytes) -> Result:
     """`grade` with a suite that was collected before."""
     from autograder.scoring import score_with
@@ -115,7 +121,7 @@ def grade_with(suite: Suite, notebook: NotebookNode, key: bytes) -> Result:
 
 def grader_failed(notebook: NotebookNode) -> Result:
     """The result of a notebook that the grader could not get through."""
-    result = _without_score("the grader failed", notebook, None)
+    result = _without_score(GRADER_FAILED, notebook, None)
     result.incidents.append(Incident("grader-failed", None, "please review by hand"))
     return result
 

@@ -15,11 +15,12 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.utils import parse_utc
 
-from autograder import reader
+from autograder import extensions, reader
 from autograder.cells import to_text
 from autograder.config import CourseError, find_assignment
 from autograder.course import Course
@@ -50,6 +51,11 @@ class CourseAutograde(Autograde):
                 self.log.error(str(error))
                 raise NbGraderException(str(error)) from error
             super().start()
+
+    def init_assignment(self, assignment_id: str, student_id: str) -> None:
+        super().init_assignment(assignment_id, student_id)
+        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as book:
+            extensions.enter(book, Course(Path(self.coursedir.root)), assignment_id, student_id)
 
     def _stage(self) -> None:
         """Rebuild every chosen submission in the temporary folder."""

@@ -19,8 +19,9 @@ from autograder.grade import add_artefacts, digest, grade
 from autograder.nbgrader_parts.html import score_table
 from autograder.results import ExerciseResult, Result
 
-# Results that `course grade` found beforehand, in several processes, by the notebook's digest.
-found: dict[str, Result] = {}
+# What `course grade` and `course regrade` found beforehand, in several processes, by the notebook's
+# digest: the whole result, and what the audit record says beside it.
+found: dict[str, tuple[Result, dict[str, Any]]] = {}
 
 
 class SandboxExecute(NbGraderPreprocessor):
@@ -33,13 +34,16 @@ class SandboxExecute(NbGraderPreprocessor):
         coursedir = self.parent.parent.coursedir
         course = Course(Path(coursedir.root))
         assignment, key = find_assignment(name), course.key()
-        result = found.pop(digest(nb), None) or grade(nb, assignment, key)
-        submitted = coursedir.format_path(coursedir.submitted_directory, student, name)
-        add_artefacts(result, assignment, Path(submitted))
+        beforehand = found.pop(digest(nb), None)
+        if beforehand is None:
+            beforehand = grade(nb, assignment, key), {}
+            submitted = coursedir.format_path(coursedir.submitted_directory, student, name)
+            add_artefacts(beforehand[0], assignment, Path(submitted))
+        result, note = beforehand
         resources["autograder"] = {"result": result}
         _show_outputs(nb, result)
         trace = audit.trace(nb, assignment, key)
-        audit.append(course.audit_file, student, name, result, trace)
+        audit.append(course.audit_file, student, name, result, {**trace, **note})
         nb.metadata.sft2rl["audit"] = trace
         nb.metadata.sft2rl["result"] = result.as_dict(resources["nbgrader"]["notebook"], name)
         if notes := incidents.notes(result):

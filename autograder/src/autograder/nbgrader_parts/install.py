@@ -48,6 +48,12 @@ def configure(config: Config, root: Path) -> None:
         f"{NBGRADER}.AssignLatePenalties",
         f"{NBGRADER}.CheckCellMetadata",
     ]
+    config.AssignLatePenalties.plugin_class = f"{PARTS}.late.CourseLatePolicy"
+    config.GenerateFeedback.preprocessors = [
+        f"{PARTS}.late.SettleLatePenalties",
+        f"{NBGRADER}.GetGrades",
+        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+    ]
     config.HTMLExporter.sanitize_html = True
     config.HTMLExporter.filters = {
         "markdown2html": f"{PARTS}.html.safe_markdown2html",
