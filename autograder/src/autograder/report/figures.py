@@ -7,7 +7,7 @@ from html import escape
 
 # Of Okabe and Ito's palette, which people with colour-blindness tell apart.
 BLUE, ORANGE = "#0072B2", "#D55E00"
-WIDTH, HEIGHT, TOP, BOTTOM = 360, 190, 18, 52
+WIDTH, TOP, ROOM, LINE = 360, 18, 120, 13
 
 
 def bars(
@@ -18,12 +18,12 @@ def bars(
     The description lists all counts, since it is what a screen reader says.
     """
     said = ", ".join(f"{label}: {count}" for label, count in zip(labels, counts, strict=True))
-    room, tallest = HEIGHT - TOP - BOTTOM, max(1, *counts)
-    step = WIDTH / len(counts)
+    tallest = max(1, *counts)
+    step, ground = WIDTH / len(counts), TOP + ROOM
     parts = []
     for index, (label, count) in enumerate(zip(labels, counts, strict=True)):
-        height = room * count / tallest
-        x, y = index * step, TOP + room - height
+        height = ROOM * count / tallest
+        x, y = index * step, ground - height
         colour = ORANGE if marked and marked[index] else BLUE
         middle = x + step / 2
         parts.append(
@@ -33,11 +33,11 @@ def bars(
         if count:
             parts.append(f'<text x="{middle:.1f}" y="{y - 4:.1f}">{count}</text>')
         for line, text in enumerate(label.split("\n")):
-            below = TOP + room + 14 + 13 * line
+            below = ground + LINE * (line + 1)
             parts.append(f'<text x="{middle:.1f}" y="{below}">{escape(text)}</text>')
-    ground = TOP + room
+    below = LINE * (1 + max(label.count("\n") for label in labels))
     return (
-        f'<svg role="img" viewBox="0 0 {WIDTH} {HEIGHT}">'
+        f'<svg role="img" viewBox="0 0 {WIDTH} {ground + below + 6}">'
         f"<title>{escape(title)}</title><desc>{escape(said)}</desc>"
         f'<line x1="0" y1="{ground}" x2="{WIDTH}" y2="{ground}"/>{"".join(parts)}</svg>'
     )

@@ -72,7 +72,7 @@ def _scores(report: ClassReport) -> str:
     counts = [0] * 10
     for score in report.scores:
         counts[min(9, int(10 * score / report.max_score + 1e-9))] += 1
-    labels = [f"{10 * i}-" for i in range(9)] + ["90-100"]
+    labels = [str(10 * i) for i in range(10)]
     figures = report.summary
     kind = "by machine and by hand" if report.counts_hand else "by machine"
     waiting = f" {report.waiting} have points that wait for a person." if report.waiting else ""
@@ -82,7 +82,8 @@ def _scores(report: ClassReport) -> str:
         f"mean {figures['mean']:.1f}, median {figures['median']:.1f}, "
         f"standard deviation {figures['sd']:.1f}.{waiting}</p>",
         f"<figure>{bars('Students by score in percent', labels, counts)}"
-        '<figcaption class="soft">Students by score, in percent of the points.</figcaption>'
+        '<figcaption class="soft">Students by score in percent; 70 is for 70 to below 80, the last '
+        "column for 90 to 100.</figcaption>"
         "</figure>",
     )
 
@@ -96,25 +97,30 @@ def _items(items: list[Item]) -> str:
         )
     else:
         said = (
-            "Discrimination is the correlation between an exercise and the sum of all others, with "
-            "its 95 % interval. Near 0 or below: those who do well elsewhere do not do better "
-            "here, so look whether its text or its tests are at fault. A dash: all are alike, or "
-            "too few are decided."
+            "The last column is discrimination: the correlation r between an exercise and the sum "
+            "of all others, with its 95 % interval. Near 0 or below: those who do well elsewhere "
+            "do not do better here, so look whether its text or its tests are at fault. A dash: "
+            "all are alike, or too few are decided."
         )
     rows = [
         (
-            f"<code>{escape(item.name)}</code>" + (" by hand" if item.by_hand else ""),
-            "–" if math.isnan(item.share) else f"{meter(item.share)}{item.share:.0%}",
-            f"{item.full} of {item.students}",
+            _name(item.name) + (" by hand" if item.by_hand else ""),
+            "–" if math.isnan(item.share) else f"{meter(item.share)} {item.share:.0%}",
+            str(item.full),
             str(item.blank),
             _discrimination(item),
         )
         for item in items
     ]
-    headings = ("exercise", "mean share", "full marks", "not begun", "discrimination")
+    headings = ("exercise", "mean share", "full marks", "not begun", "r with the rest")
     return _section(
         "Exercises", _table(headings, rows, {2, 3, 4}), f'<p class="soft">{escape(said)}</p>'
     )
+
+
+def _name(name: str) -> str:
+    """A name that may be broken behind its underscores."""
+    return f"<code>{escape(name).replace('_', '_<wbr>')}</code>"
 
 
 def _discrimination(item: Item) -> str:
@@ -122,18 +128,18 @@ def _discrimination(item: Item) -> str:
         return "–"
     low, high = item.interval
     kind = ' class="look"' if item.r < 0.1 else ""
-    return f"<span{kind}>{item.r:.2f}</span> ({low:.2f} to {high:.2f})"
+    return f'<span{kind}>{item.r:.2f}</span><br><span class="soft">{low:.1f} to {high:.1f}</span>'
 
 
 def _losses(report: ClassReport) -> str:
     if not report.tests:
         return _section("What cost most", "<p>No hidden test failed.</p>")
     tests = [
-        (f"<code>{escape(each.exercise)}</code>: {escape(_words(each.what))}", *_figures(each))
+        (f"{_name(each.exercise)}: {escape(_words(each.what))}", *_figures(each))
         for each in report.tests[:TOP_LOSSES]
     ]
     messages = [
-        (f"{_with_code(each.what)} <code>{escape(each.exercise)}</code>", *_figures(each))
+        (f"{_with_code(each.what)} {_name(each.exercise)}", *_figures(each))
         for each in report.messages[:TOP_LOSSES]
     ]
     return _section(

@@ -13,6 +13,7 @@ same class would get another report each time.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import hashlib
 import re
@@ -139,9 +140,21 @@ def winnow(hashes: list[bytes]) -> list[int]:
     return sorted(chosen)
 
 
-def identifiers(source: str) -> set[str]:
-    """The names in a text, whatever they name there."""
-    return set(re.findall(r"[^\W\d]\w*", source))
+def shared_names(source: str) -> set[str]:
+    """What a cell of ours defines or imports for all cells that follow."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # a magic
+        return set()
+    names = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(each.asname or each.name).split(".")[0] for each in node.names}
+        elif isinstance(node, ast.Assign):
+            names |= {each.id for each in node.targets if isinstance(each, ast.Name)}
+    return names
 
 
 def pairs(
@@ -154,7 +167,7 @@ def pairs(
         ours: texts of the release and of the model answers, by part.
     """
     texts = [text for part in ours.values() for text in part]
-    known = frozenset().union(*(identifiers(text.source) for text in texts if not text.prose))
+    known = frozenset().union(*(shared_names(text.source) for text in texts if not text.prose))
     excluded = {each for text in texts for each in Document(text, known).all}
     documents = {
         student: {part: Document(text, known) for part, text in parts.items()}
