@@ -41,7 +41,10 @@ def test_starting_up_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-VERBS = ["list", "build", "check", "score", "grade", "release", "leaderboard", "doctor"]
+VERBS = [
+    *("list", "build", "check", "score", "grade", "release", "leaderboard", "doctor"),
+    *("report",),
+]
 
 
 @pytest.mark.parametrize("verb", VERBS)

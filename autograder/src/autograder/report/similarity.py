@@ -128,7 +128,10 @@ def words(source: str) -> list[Token]:
 def fingerprints(tokens: list[str]) -> list[bytes]:
     """A hash of every run of K tokens; the same in every process."""
     runs = ("\0".join(tokens[i : i + K]) for i in range(len(tokens) - K + 1))
-    return [hashlib.blake2b(run.encode(), digest_size=8).digest() for run in runs]
+    return [
+        hashlib.blake2b(run.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        for run in runs
+    ]
 
 
 def winnow(hashes: list[bytes]) -> list[int]:
