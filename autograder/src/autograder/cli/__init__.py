@@ -1,6 +1,15 @@
 """The command line, `course`: a file per group of verbs, which import what they need late."""
 
-from autograder.cli import author, bench, doctor, grading, leaderboard, release, report  # noqa: F401
+from autograder.cli import (  # noqa: F401
+    author,
+    bench,
+    doctor,
+    grading,
+    handout,
+    leaderboard,
+    release,
+    report,
+)
 from autograder.cli.base import app
 
 __all__ = ["app"]
