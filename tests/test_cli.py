@@ -43,7 +43,7 @@ def test_starting_up_imports_nothing_heavy() -> None:
 
 VERBS = [
     *("list", "build", "check", "score", "grade", "release", "leaderboard", "doctor"),
-    *("report", "solutions", "erratum"),
+    *("report", "solutions", "erratum", "backup", "restore", "forget"),
 ]
 
 

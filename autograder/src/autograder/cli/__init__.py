@@ -9,6 +9,7 @@ from autograder.cli import (  # noqa: F401
     leaderboard,
     release,
     report,
+    upkeep,
 )
 from autograder.cli.base import app
 
