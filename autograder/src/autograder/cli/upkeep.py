@@ -65,3 +65,36 @@ def restore(
     found = backups.restore(file, place)
     out.print(f"{len(found)} files, all intact, in {place}", highlight=False, soft_wrap=True)
     return DONE
+
+
+@verb
+def forget(
+    student: Annotated[str, typer.Argument(metavar="STUDENT", help="Their name on the hub.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    course: CourseOption = None,
+) -> int:
+    """Remove everything that the course keeps of a student; shows it, and asks first.
+
+    Submissions, graded notebooks, feedback, grades, lines of the audit file. Exit status 1 if you
+    decline, or something could not be removed. docs/privacy.md says what remains.
+    """
+    from autograder import privacy
+    from autograder.course import existing_course
+
+    folder = existing_course(course_dir(course))
+    trace = privacy.find(folder, student)
+    for line in trace.lines():
+        out.print(escape(line), highlight=False, soft_wrap=True)
+    if not yes and not typer.confirm("Remove this? It cannot be undone."):
+        return WANTING
+    privacy.forget(folder, trace)
+    for path in trace.stuck:
+        out.print(f"Not removed: {escape(str(path))}", style="red", highlight=False, soft_wrap=True)
+    for path in trace.named:
+        text = f"The name still stands in {path}: look at it."
+        out.print(escape(text), style="yellow", highlight=False, soft_wrap=True)
+    out.print(
+        "Removed. It remains in backups, in what was printed or exported, and in the student's"
+    )
+    out.print("own account; docs/privacy.md says more.")
+    return WANTING if trace.stuck else DONE
