@@ -1,26 +1,20 @@
-"""Forgetting a student leaves nothing of them, and nobody else less; marking hides names."""
+"""Forgetting a student leaves nothing of them, and nobody else less."""
 
 import json
-import re
 import shutil
 from pathlib import Path
 
 import pytest
-from bs4 import BeautifulSoup
-from nbconvert.exporters import HTMLExporter
 from nbgrader.api import Gradebook
-from nbgrader.server_extensions.formgrader import handlers
 from nbgrader.utils import notebook_hash
 from tiny_class import NAME, Class
-from traitlets.config import Config, PyFileConfigLoader
 from typer.testing import CliRunner, Result
 
-from autograder import classroom, privacy
+from autograder import privacy
 from autograder.cli import app
 
 WHO = "dana"
 SECRET = "ab" * 64
-FORMGRADER = Path(handlers.__file__).parent
 
 
 def course(*arguments: str, answer: str = "") -> Result:
@@ -116,51 +110,3 @@ def test_only_a_student_can_be_forgotten(own_class: Class, exchange: Path, name:
     before = sorted(own_class.root.rglob("*"))
     assert course("forget", "--yes", "--", name).exit_code == 2
     assert sorted(own_class.root.rglob("*")) == before
-
-
-def test_formgrader_lists_by_number_in_no_order_of_names(at_class: Class) -> None:
-    """Its list shows numbers; the names come with it, to be shown on demand."""
-    api = classroom.nbgrader_api(at_class.course)
-    rows = api.get_notebook_submissions(NAME, "tiny")
-    assert [row["index"] for row in rows] == list(range(6))
-    assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
-    assert all(
-        re.fullmatch(r"[0-9a-f]{32}", row["id"]) for row in rows
-    )  # random: no order of names
-    script = (FORMGRADER / "static/js/gradebook_notebook_submissions.js").read_text()
-    assert '.text("Submission #" + (this.model.get("index") + 1))' in script
-
-
-def test_a_submission_in_formgrader_hides_the_name(at_class: Class) -> None:
-    exporter = HTMLExporter(config=_formgrader_config(at_class))
-    resources = {
-        "assignment_id": NAME,
-        "notebook_id": "tiny",
-        "submission_id": "0" * 32,
-        "index": 4,
-        "total": 6,
-        "base_url": "/base",
-        "student": "dana",
-        "last_name": "Winter",
-        "first_name": "Dana",
-        "notebook_path": "PATH",
-    }
-    file = at_class.course.autograded(NAME, "dana") / "tiny.ipynb"
-    html, _ = exporter.from_filename(str(file), resources=resources)
-    page = BeautifulSoup(html, "html.parser")
-    shown = page.select_one("li.live-notebook a.name-hidden")
-    assert shown is not None and shown.get_text(strip=True) == "Submission #5"
-    for each in page.select(".name-shown"):
-        each.decompose()
-    assert "Winter" not in page.get_text()
-    rule = re.compile(r"^\.name-shown \{\s*display: none;", re.M)
-    for sheet in ("formgrade.css", "nbgrader.css"):
-        assert rule.search((FORMGRADER / "static/css" / sheet).read_text())
-
-
-def _formgrader_config(group: Class) -> Config:
-    """As formgrader makes it of the course folder's settings."""
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(group.course.root)).load_config()
-    config.HTMLExporter.template_name = "formgrade"
-    config.HTMLExporter.extra_template_basedirs = [handlers.template_path]
-    return config
