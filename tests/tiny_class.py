@@ -35,12 +35,16 @@ RIGHT = {
 class Class:
     """A tiny course with submissions, for the tests to fill and grade."""
 
-    def __init__(self, root: Path) -> None:
-        shutil.copytree(TINY, root)
+    def __init__(self, root: Path, source: Path = TINY) -> None:
+        shutil.copytree(source, root)
         self.root = root
         self.assignment = assignments(root)[0]
         build.write(self.assignment)
         self.course: Course = open_course(root / "course")
+
+    def copy(self, root: Path) -> "Class":
+        """The same class in another folder, for a test that changes it."""
+        return Class(root, self.root)
 
     def release(self) -> NotebookNode:
         return nbformat.read(self.assignment.released, as_version=4)

@@ -313,16 +313,21 @@ def release(course: Course, assignment: Assignment) -> str:
     api = nbgrader_api(course)
     generate(api, course, assignment)
     made = course.root / "release" / assignment.name / f"{assignment.notebook}.ipynb"
+    return f"{made}{into_exchange(api, assignment.name)}"
+
+
+def into_exchange(api: NbGraderAPI, name: str) -> str:
+    """Put a folder of release/ into the exchange, if there is one; says so behind its path."""
     step = api.exchange.ReleaseAssignment(
         coursedir=api.coursedir, authenticator=api.authenticator, parent=api
     )
     exchange = Path(step.root)
     if not exchange.is_dir():
-        return f"{made} (no exchange at {exchange}: give this file to the students)"
-    outcome = api.release_assignment(assignment.name)
+        return f" (no exchange at {exchange}: give this file to the students)"
+    outcome = api.release_assignment(name)
     if not outcome["success"]:
         raise CourseError(f"nbgrader release_assignment failed:\n{outcome.get('log', '')}")
-    return f"{made}, and in the exchange {exchange}"
+    return f", and in the exchange {exchange}"
 
 
 def released_names(course: Course) -> set[str]:

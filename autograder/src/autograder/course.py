@@ -105,6 +105,14 @@ def open_course(root: Path, development: bool = False) -> Course:
     return course
 
 
+def existing_course(root: Path) -> Course:
+    """The course folder, for verbs that only make sense where there is one."""
+    course = Course(root)
+    if not course.config_file.is_file():
+        raise CourseError(f"{root} is no course folder: name it with --course, or COURSE_DIR.")
+    return course
+
+
 def course_code() -> str:
     """The short name of the course, under which nbgrader's exchange knows it."""
     table = tomllib.loads((project_root() / "course.toml").read_text("utf-8"))

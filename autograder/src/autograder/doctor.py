@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +18,8 @@ from autograder.config import CourseError, Limits, project_root
 from autograder.course import Course
 
 PACKAGES = ("nbgrader", "jupyterlab", "torch", "transformers", "tokenizers", "pyseccomp")
+LEAST_GB = 2
+MOST_SKEW = 5.0
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,20 @@ def require_sandbox() -> None:
 
 def examine(course: Path) -> Iterator[Finding]:
     """Everything `course doctor` looks at, in order."""
+    from autograder import doctor_hub
+
     yield _python()
     yield from map(_package, PACKAGES)
+    yield _pins()
     yield _sandbox()
     yield _project()
     yield _course_folder(course)
+    if course.is_dir():
+        yield _disk(course)
+        yield _clock(course)
+    if (course / "nbgrader_config.py").is_file():
+        yield _gradebook(course)
+    yield from doctor_hub.for_hub(course)
 
 
 def _python() -> Finding:
@@ -58,6 +72,81 @@ def _package(name: str) -> Finding:
         return Finding(name, version(name))
     except PackageNotFoundError:
         return Finding(name, "not installed", "Run `make setup`.")
+
+
+def _pins() -> Finding:
+    """Whether what is installed is what requirements.lock says: scores depend on it."""
+    try:
+        lines = (project_root() / "requirements.lock").read_text("utf-8").splitlines()
+    except (OSError, CourseError):
+        return Finding("pins", "there is no requirements.lock to compare with")
+    pins = dict(line.strip().split("==") for line in lines if "==" in line)
+    other = [
+        f"{name} {found}, not {pin}" for name, pin in pins.items() if (found := _other(name, pin))
+    ]
+    if other:
+        shown = "; ".join(other[:5]) + ("; ..." if len(other) > 5 else "")
+        advice = "Run `make setup`, or on a hub `bash hub/install.sh`."
+        return Finding("pins", f"{len(other)} of {len(pins)} differ: {shown}", advice)
+    return Finding("pins", f"none of {len(pins)} in requirements.lock differs")
+
+
+def _other(name: str, pin: str) -> str:
+    """What is installed instead of a pin; "" if it is the pin, or nothing is needed there.
+
+    Parts of the lock are for development only; a local version (+cpu) is the same release.
+    """
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        return ""
+    return "" if found.split("+")[0] == pin else found
+
+
+def _disk(course: Path) -> Finding:
+    free = shutil.disk_usage(course).free / 2**30
+    advice = "" if free >= LEAST_GB else f"Less than {LEAST_GB} GB: grading stops when it is full."
+    return Finding("disk", f"{free:.1f} GB free at {course}", advice)
+
+
+def _clock(course: Path) -> Finding:
+    """Whether the file system's clock is ours: lateness is judged by both."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=course) as file:
+            skew = os.stat(file.name).st_ctime - time.time()
+    except OSError as error:
+        return Finding(
+            "clock", f"cannot be compared: {error.strerror}", "Check the folder's owner."
+        )
+    if abs(skew) > MOST_SKEW:
+        advice = "Synchronise the clocks of this machine and of its file server (NTP)."
+        return Finding("clock", f"the file system's differs by {skew:.0f} s", advice)
+    return Finding("clock", f"{time.strftime('%d %B %Y, %H:%M %z')}, the file system's too")
+
+
+def _gradebook(course: Path) -> Finding:
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from autograder.backup import gradebook_file
+    from autograder.classroom import nbgrader_api
+
+    try:
+        file = gradebook_file(Course(course))
+        if file and not file.exists():
+            return Finding("gradebook", f"{file}: will be made by the first `course grade`")
+        url = nbgrader_api(Course(course)).coursedir.db_url
+        with create_engine(url).connect() as connection:
+            verdict = connection.execute(text("PRAGMA quick_check" if file else "SELECT 'ok'"))
+            found = str(verdict.scalar())
+    except (SQLAlchemyError, CourseError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        return Finding(
+            "gradebook", reason, "Is its server running, and c.CourseDirectory.db_url right?"
+        )
+    if found != "ok":
+        return Finding("gradebook", found, "It is damaged: `course restore` the last backup.")
+    return Finding("gradebook", str(file or "the server answers"))
 
 
 def _sandbox() -> Finding:

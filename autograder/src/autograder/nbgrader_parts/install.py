@@ -13,6 +13,8 @@ from autograder.course import course_code
 
 PARTS = "autograder.nbgrader_parts"
 NBGRADER = "nbgrader.preprocessors"
+# Where nbconvert finds templates before its own.
+SHARE = Path(__file__).parent / "share"
 
 
 def install(config: Config, config_file: str) -> None:
@@ -27,6 +29,7 @@ def install(config: Config, config_file: str) -> None:
     # SQLAlchemy warns of nbgrader's own queries, several times for each submission.
     warnings.filterwarnings("ignore", message="Object of type <Submitted")
     add_scripts_to_path()
+    _prepend("JUPYTER_PATH", SHARE)
     configure(config, Path(config_file).resolve().parent)
 
 
@@ -72,6 +75,10 @@ def generate_preprocessors() -> list[str]:
 
 def add_scripts_to_path() -> None:
     """Let nbgrader find `alembic`, which it starts by name to make a gradebook."""
-    scripts = str(Path(sys.executable).parent)
-    if scripts not in os.environ.get("PATH", "").split(os.pathsep):
-        os.environ["PATH"] = os.pathsep.join([scripts, os.environ.get("PATH", "")])
+    _prepend("PATH", Path(sys.executable).parent)
+
+
+def _prepend(variable: str, folder: Path) -> None:
+    before = os.environ.get(variable)
+    if str(folder) not in (before or "").split(os.pathsep):
+        os.environ[variable] = os.pathsep.join([str(folder), before] if before else [str(folder)])

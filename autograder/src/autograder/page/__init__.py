@@ -16,7 +16,8 @@ from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web  # type: ignore[attr-defined]
 
-from autograder.config import CourseError, course_dir
+from autograder.config import CourseError, course_dir, find_assignment
+from autograder.course import existing_course
 from autograder.page.jobs import Jobs
 
 FILES = Path(__file__).parent / "static"
@@ -44,6 +45,28 @@ def _overview() -> dict[str, Any]:
     from autograder.page.state import overview  # imports torch: not while the server starts
 
     return overview(course_dir())
+
+
+class Report(JupyterHandler):
+    """The class report of an assignment, as it stands now."""
+
+    @web.authenticated
+    async def get(self, name: str) -> None:
+        try:
+            text = await asyncio.to_thread(_report, name)
+        except CourseError as error:
+            raise web.HTTPError(404, str(error)) from error
+        policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+        self.set_header("Content-Security-Policy", policy)
+        self.finish(text)
+
+
+def _report(name: str) -> str:
+    from autograder.report import data
+    from autograder.report.page import page
+
+    found = data.collect(existing_course(course_dir()), find_assignment(name))
+    return page(found, data.made_at())
 
 
 class NewJob(APIHandler):
@@ -80,6 +103,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
             (address("course"), Page),
             (address("course/api/state"), State),
             (address("course/api/jobs"), NewJob),
+            (address(r"course/report/(\w+)"), Report),
             (address("course/static/(.*)"), web.StaticFileHandler, {"path": str(FILES)}),
         ],
     )

@@ -85,6 +85,13 @@ function assignment(row, next, busy) {
   }
   const actions = element("td", "", "actions");
   if (row.released) {
+    if (row.graded > 0) {
+      const report = element("a", "Class report");
+      report.href = `course/report/${row.name}`;
+      report.target = "_blank";
+      report.rel = "noopener";
+      actions.append(report);
+    }
     actions.append(
       button("Grade all", "grade", row, busy),
       button("Publish feedback", "publish", row, busy),
