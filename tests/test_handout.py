@@ -13,7 +13,7 @@ from tiny_class import NAME, Class
 from traitlets.config import Config
 from typer.testing import CliRunner, Result
 
-from autograder import build, classroom, handout
+from autograder import build, classroom, extensions, handout
 from autograder.cli import app
 from autograder.config import assignments
 
@@ -114,7 +114,9 @@ def test_solutions_wait_for_the_last_deadline(released: Class) -> None:
     assert reason == "00_tiny: its deadline ends on 21 September 2026, 23:59 +0200."
     assert handout.too_early(released.course, released.assignment, due) == ""
     with classroom.gradebook(api) as book:
-        book.grant_extension(NAME, "ada", days=3)
+        extensions.set_extension(
+            released.course, book, released.assignment, "ada", due + timedelta(days=3)
+        )
     reason = handout.too_early(released.course, released.assignment, late)
     assert reason == "00_tiny: the latest extension ends on 24 September 2026, 23:59 +0200."
     assert handout.too_early(released.course, released.assignment, late + timedelta(days=1)) == ""

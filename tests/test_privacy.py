@@ -46,6 +46,8 @@ def test_nothing_is_left_of_who_is_forgotten(own_class: Class, exchange: Path) -
         book.find_submission_notebook("tiny", NAME, WHO).comments[0].manual_comment = "dana: nice"
         book.db.commit()
     assert course("report", NAME).exit_code == 0
+    assert course("extend", NAME, "ada", "--days", "400").exit_code == 0
+    assert course("extend", NAME, WHO, "--days", "400").exit_code == 0
     assert WHO.encode() in (root / "gradebook.db").read_bytes()
     others = {path for path in root.rglob("*") if path.is_file() and WHO not in str(path)}
     lines = (root / "audit.jsonl").read_text().splitlines()
@@ -99,10 +101,12 @@ def test_what_cannot_be_removed_is_said(
 
 def test_names_that_a_person_must_look_at(own_class: Class, exchange: Path) -> None:
     (own_class.course.root / f"{NAME}.log").write_text("dana\nnbgrader failed")
+    assert course("export", NAME).exit_code in (0, 1)
     done = course("forget", WHO, "--yes")
     assert (
         done.exit_code == 0 and f"still stands in {own_class.course.root}/{NAME}.log" in done.output
     )
+    assert f"exports/{NAME}.csv" in done.output
 
 
 @pytest.mark.parametrize("name", ["", "..", "../ada", "/etc", "nobody"])

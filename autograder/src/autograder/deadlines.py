@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 
 from nbgrader.api import Gradebook, MissingEntry
 
+from autograder import extensions
 from autograder.config import Assignment
+from autograder.course import Course
 
 
 def deadline(book: Gradebook, assignment: Assignment, student: str) -> datetime:
@@ -18,11 +20,12 @@ def deadline(book: Gradebook, assignment: Assignment, student: str) -> datetime:
     return assignment.due + extension if extension else assignment.due
 
 
-def last_deadline(book: Gradebook, assignment: Assignment) -> datetime:
+def last_deadline(course: Course, book: Gradebook, assignment: Assignment) -> datetime:
     """When nobody may hand in any more."""
+    granted = extensions.read(course).get(assignment.name, {}).values()
     students = (each.id for each in book.students)
     given = (deadline(book, assignment, student) for student in students)
-    return max([assignment.due, *given])
+    return max([assignment.due, *granted, *given])
 
 
 def handed_in_at(stamp: datetime) -> datetime:

@@ -93,6 +93,16 @@ def set_extension(
         enter(book, course, assignment.name, student)
 
 
+def forget(course: Course, student: str) -> None:
+    """Take a student out of the file; the gradebook is another matter."""
+    with locked(course.root / ".extensions.lock", wait=True):
+        known = read(course)
+        if any(student in students for students in known.values()):
+            for students in known.values():
+                students.pop(student, None)
+            _write(path_of(course), known)
+
+
 def enter(book: Gradebook, course: Course, assignment: str, student: str) -> None:
     """Enter what the file says into the student's submission, if there are both."""
     until = read(course).get(assignment, {}).get(student)

@@ -15,6 +15,7 @@ from pathlib import Path
 from nbgrader.api import MissingEntry
 from nbgrader.utils import notebook_hash
 
+from autograder import extensions
 from autograder.backup import gradebook_file
 from autograder.classroom import gradebook, nbgrader_api
 from autograder.config import CourseError, assignments
@@ -22,6 +23,7 @@ from autograder.course import Course
 
 FOLDERS = ("submitted", "autograded", "feedback")
 SECRET = "submission_secret.txt"
+STAFF_FILES = ("*", "exports/*", "regrades/*")
 
 
 @dataclass
@@ -137,13 +139,14 @@ def forget(course: Course, trace: Trace) -> None:
     """Remove it; not while grading runs. What could not be removed is `trace.stuck` afterwards."""
     _forget_grades(course, trace)
     _forget_audit(course, trace.student)
+    extensions.forget(course, trace.student)
     for path in trace.paths:
         try:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         except OSError:
             trace.stuck.append(path)
-    files = (path for path in course.root.iterdir() if path.is_file())
-    trace.named = sorted(path for path in files if _names(path, trace.student))
+    found = (path for glob in STAFF_FILES for path in course.root.glob(glob))
+    trace.named = sorted(p for p in found if p.is_file() and _names(p, trace.student))
 
 
 def _forget_grades(course: Course, trace: Trace) -> None:
