@@ -18,27 +18,29 @@ ANSWERS = (
 )
 
 
-def make_class(root: Path) -> Class:
+def make_class(root: Path, students: list[str] = STUDENTS) -> Class:
     group = Class(root)
     group.course.key_file.write_bytes(b"k" * 32)  # one key for all of them
-    for number, student in enumerate(STUDENTS):
+    for number, student in enumerate(students):
         group.hand_in(student, text(group.answered(**ANSWERS[number % len(ANSWERS)])))
     return group
 
 
-def outcome(group: Class) -> dict:
+def outcome(group: Class, students: list[str] = STUDENTS) -> dict:
     """All that students and TAs see."""
     return {
-        each: (group.grades(each), group.comments(each), group.feedback(each)) for each in STUDENTS
+        each: (group.grades(each), group.comments(each), group.feedback(each)) for each in students
     }
 
 
-def grade(group: Class, workers: int, **options) -> list[classroom.Row]:
+def grade(
+    group: Class, workers: int, students: list[str] = STUDENTS, **options
+) -> list[classroom.Row]:
     assignments.cache_clear()
     try:
         with contextlib.chdir(group.root):
             return classroom.grade_class(
-                group.course, group.assignment, STUDENTS, workers=workers, **options
+                group.course, group.assignment, students, workers=workers, **options
             )
     finally:
         assignments.cache_clear()
