@@ -9,6 +9,7 @@ from autograder import classroom
 from autograder.config import assignments
 
 STUDENTS = [f"student{number}" for number in range(8)]
+SOME = STUDENTS[:4]  # one with each answer
 PAGES = "feedback/*/*/*.html"
 ANSWERS = (
     RIGHT,

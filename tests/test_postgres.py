@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from eight import PAGES, grade, make_class, outcome
+from eight import PAGES, SOME, grade, make_class, outcome
 from nbgrader.api import Gradebook
 from postgres import Postgres
 from tiny_class import NAME, Class
@@ -17,8 +17,6 @@ from autograder.nbgrader_parts.save import TrustedSaveAutoGrades
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 import move_gradebook  # noqa: E402
-
-SOME = [f"student{number}" for number in range(4)]
 
 
 @pytest.fixture(scope="module")

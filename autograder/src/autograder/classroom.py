@@ -82,6 +82,7 @@ def grade_class(
     force: bool = False,
     progress: Callable[[str], None] | None = None,
     workers: int = 1,
+    scheduler: str = "",
 ) -> list[Row]:
     """Grade what the students handed in, and write their feedback.
 
@@ -90,6 +91,7 @@ def grade_class(
 
     Args:
         workers: processes that score; this one writes the gradebook.
+        scheduler: the address of a Dask scheduler, whose workers score instead.
     """
     key = course.key()
     require_sandbox()
@@ -121,7 +123,13 @@ def grade_class(
             digests[student] = digest(notebook)
             yield student, notebook
 
-    for student, result in grade_many(prepared(), assignment, key, min(workers, len(new))):
+    if scheduler and new:
+        from autograder.cluster import grade_on_cluster
+
+        found = grade_on_cluster(prepared(), assignment, key, scheduler)
+    else:
+        found = grade_many(prepared(), assignment, key, min(workers, len(new)))
+    for student, result in found:
         finish(student, _record(api, course, assignment, student, digests[student], result))
     return [rows[student] for student in students]
 
