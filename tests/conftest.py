@@ -1,10 +1,11 @@
-"""A graded class that several modules read; those that change it take a copy."""
+"""Graded classes that several modules read; those that change one take a copy."""
 
 from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 
 import pytest
+from eight import grade, make_class, outcome
 from tiny_class import NAME, RIGHT, Class, text
 
 from autograder.classroom import grade_class
@@ -66,3 +67,12 @@ def _inside(group: Class, monkeypatch: pytest.MonkeyPatch) -> Iterator[Class]:
     assignments.cache_clear()
     yield group
     assignments.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """What eight students and their TAs see after a run that nothing disturbed."""
+    group = make_class(tmp_path_factory.mktemp("undisturbed") / "tiny")
+    rows = grade(group, 1)
+    assert [row.score for row in rows[:4]] == [3.5, 1.5, 2, 0]
+    return outcome(group)

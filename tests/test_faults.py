@@ -1,6 +1,5 @@
 """Faults while a class is graded: afterwards the gradebook is that of an undisturbed run."""
 
-import contextlib
 import os
 import random
 import signal
@@ -10,53 +9,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tiny_class import NAME, RIGHT, SCRIPTS, Class, text
+from eight import ANSWERS, PAGES, STUDENTS, grade, make_class, outcome
+from tiny_class import NAME, SCRIPTS
 
-from autograder import classroom, pool
-from autograder.config import assignments
+from autograder import pool
 from autograder.grade import digest
 from autograder.zygote import zygote
-
-STUDENTS = [f"student{number}" for number in range(8)]
-PAGES = "feedback/*/*/*.html"
-ANSWERS = (
-    RIGHT,
-    {**RIGHT, "double": "def double(x): return 3 * x"},
-    {**RIGHT, "Counter": "import os; os._exit(0)"},
-    {},
-)
-
-
-def make_class(root: Path) -> Class:
-    group = Class(root)
-    for number, student in enumerate(STUDENTS):
-        group.hand_in(student, text(group.answered(**ANSWERS[number % len(ANSWERS)])))
-    return group
-
-
-def outcome(group: Class) -> dict:
-    """All that students and TAs see."""
-    return {each: (group.grades(each), group.feedback(each)) for each in STUDENTS}
-
-
-def grade(group: Class, workers: int, **options) -> list[classroom.Row]:
-    group.course.key_file.write_bytes(b"k" * 32)  # one key for all classes of this file
-    assignments.cache_clear()
-    try:
-        with contextlib.chdir(group.root):
-            return classroom.grade_class(
-                group.course, group.assignment, STUDENTS, workers=workers, **options
-            )
-    finally:
-        assignments.cache_clear()
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    group = make_class(tmp_path_factory.mktemp("undisturbed") / "tiny")
-    rows = grade(group, 1)
-    assert [row.score for row in rows[:4]] == [3.5, 1.5, 2, 0]
-    return outcome(group)
 
 
 def test_the_number_of_workers_changes_nothing(undisturbed: dict, tmp_path: Path) -> None:
@@ -86,7 +44,6 @@ def test_killed_workers_and_warm_processes_change_nothing(
 
 def test_an_interrupted_run_goes_on_where_it_was(undisturbed: dict, tmp_path: Path) -> None:
     group = make_class(tmp_path / "tiny")
-    group.course.key_file.write_bytes(b"k" * 32)
     command = [SCRIPTS / "course", "grade", NAME, "--workers", "2"]
     env = {**os.environ, "COURSE_DIR": str(group.course.root)}
     for done in (1, 3):

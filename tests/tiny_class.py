@@ -41,6 +41,16 @@ class Class:
         self.assignment = assignments(root)[0]
         build.write(self.assignment)
         self.course: Course = open_course(root / "course")
+        self.db_url = f"sqlite:///{self.course.root / 'gradebook.db'}"
+
+    def configure(self, line: str) -> None:
+        """Add a line to the course's nbgrader_config.py."""
+        with self.course.config_file.open("a") as file:
+            file.write(f"{line}\n")
+
+    def use_database(self, url: str) -> None:
+        self.db_url = url
+        self.configure(f"c.CourseDirectory.db_url = {url!r}")
 
     def copy(self, root: Path) -> "Class":
         """The same class in another folder, for a test that changes it."""
@@ -71,11 +81,17 @@ class Class:
 
     def grades(self, student: str) -> dict[str, tuple[float | None, bool]]:
         """The machine's score and whether a person must look, by cell."""
-        with Gradebook(f"sqlite:///{self.course.root / 'gradebook.db'}") as book:
+        with Gradebook(self.db_url) as book:
             notebook = book.find_submission_notebook("tiny", NAME, student)
             return {
                 each.name: (each.auto_score, each.needs_manual_grade) for each in notebook.grades
             }
+
+    def comments(self, student: str) -> dict[str, str | None]:
+        """What the machine noted beside an answer, by cell."""
+        with Gradebook(self.db_url) as book:
+            notebook = book.find_submission_notebook("tiny", NAME, student)
+            return {each.name: each.auto_comment for each in notebook.comments}
 
     def autograded(self, student: str) -> NotebookNode:
         path = self.course.autograded(NAME, student) / "tiny.ipynb"

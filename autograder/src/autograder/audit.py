@@ -29,7 +29,7 @@ def trace(notebook: NotebookNode, assignment: Assignment, key: bytes) -> dict[st
         "suite": hashlib.sha256(assignment.suite.read_bytes()).hexdigest()[:16],
         # Says that two grades used the same key, not which one.
         "key": hashlib.sha256(b"name of " + key).hexdigest()[:8],
-        "versions": _versions(),
+        "versions": versions(),
         "sandbox": SANDBOX,
     }
 
@@ -50,5 +50,6 @@ def append(file: Path, student: str, assignment: str, result: Result, trace: dic
 
 
 @cache
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of Python and the libraries that compute."""
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}

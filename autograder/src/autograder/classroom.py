@@ -15,6 +15,7 @@ from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.preprocessors import AssignLatePenalties
+from sqlalchemy.exc import OperationalError
 from traitlets.config import PyFileConfigLoader
 
 from autograder import check, extensions, incidents
@@ -28,9 +29,10 @@ from autograder.late import late_policy
 from autograder.lock import writing
 from autograder.nbgrader_parts import execute
 from autograder.pool import grade_many
-from autograder.results import Incident
+from autograder.results import Incident, Result
 
 MANY = 4
+TRIES = 2
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,20 @@ def nbgrader_api(course: Course) -> NbGraderAPI:
 
 @contextmanager
 def gradebook(api: NbGraderAPI) -> Iterator[Gradebook]:
-    with Gradebook(api.coursedir.db_url, api.coursedir.course_id) as book:
-        yield book
+    """The gradebook, wherever it is.
+
+    Raises:
+        CourseError: the database cannot be reached, or was lost on the way.
+    """
+    try:
+        with Gradebook(api.coursedir.db_url, api.coursedir.course_id) as book:
+            yield book
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        raise CourseError(
+            f"The gradebook's database cannot be used ({reason}). What was recorded is kept: "
+            "when the database is back, start this again."
+        ) from error
 
 
 def grade_class(
@@ -72,6 +86,7 @@ def grade_class(
     force: bool = False,
     progress: Callable[[str], None] | None = None,
     workers: int = 1,
+    scheduler: str = "",
 ) -> list[Row]:
     """Grade what the students handed in, and write their feedback.
 
@@ -80,12 +95,13 @@ def grade_class(
 
     Args:
         workers: processes that score; this one writes the gradebook.
+        scheduler: the address of a Dask scheduler, whose workers score instead.
     """
     key = course.key()
     require_sandbox()
     late_policy()
     with writing(course):
-        return _grade_class(course, assignment, key, students, force, progress, workers)
+        return _grade_class(course, assignment, key, students, force, progress, workers, scheduler)
 
 
 def _grade_class(
@@ -96,10 +112,16 @@ def _grade_class(
     force: bool,
     progress: Callable[[str], None] | None,
     workers: int,
+    scheduler: str,
 ) -> list[Row]:
     api = nbgrader_api(course)
     ensure_assignment(api, course, assignment)
-    new = [each for each in students if force or not _is_graded(api, course, assignment, each)]
+    recorded = set() if force else _recorded(api, assignment)
+    new = [
+        each
+        for each in students
+        if each not in recorded or not _is_graded(api, course, assignment, each)
+    ]
     rows: dict[str, Row] = {}
 
     def finish(student: str, row: Row) -> None:
@@ -120,11 +142,22 @@ def _grade_class(
             digests[student] = digest(notebook)
             yield student, notebook
 
-    for student, result in grade_many(prepared(), assignment, key, min(workers, len(new))):
+    if scheduler and new:
+        from autograder.cluster import grade_on_cluster
+
+        found = grade_on_cluster(prepared(), assignment, key, scheduler)
+    else:
+        found = grade_many(prepared(), assignment, key, min(workers, len(new)))
+    for student, result in found:
         add_artefacts(result, assignment, course.submitted(assignment.name, student))
-        execute.found[digests[student]] = result, {}
-        finish(student, record(api, course, assignment, student))
+        finish(student, record(api, course, assignment, student, digests[student], result))
     return [rows[student] for student in students]
+
+
+def _recorded(api: NbGraderAPI, assignment: Assignment) -> set[str]:
+    """Who has a grade in the gradebook, which may be another one than last time."""
+    with gradebook(api) as book:
+        return {each.student_id for each in book.assignment_submissions(assignment.name)}
 
 
 def _is_graded(api: NbGraderAPI, course: Course, assignment: Assignment, student: str) -> bool:
@@ -154,12 +187,45 @@ def result_of(course: Course, assignment: Assignment, student: str) -> dict[str,
     return json.loads(path.read_text("utf-8"))["metadata"]["sft2rl"]["result"]
 
 
-def record(api: NbGraderAPI, course: Course, assignment: Assignment, student: str) -> Row:
-    """Take a result that was found into the gradebook, and write the feedback."""
-    outcome = api.autograde(assignment.name, student, force=True)
+def record(
+    api: NbGraderAPI,
+    course: Course,
+    assignment: Assignment,
+    student: str,
+    submission: str,
+    result: Result,
+    note: dict[str, Any] | None = None,
+) -> Row:
+    """Take a result that was found into the gradebook, and write the feedback.
+
+    Args:
+        submission: the digest of the notebook that it was found for.
+        note: what the audit record says besides.
+    """
+
+    def autograde() -> dict[str, Any]:
+        execute.found[submission] = result, note or {}
+        return api.autograde(assignment.name, student, force=True)
+
+    outcome = _tried_twice(api, autograde)
     if not outcome["success"]:
         return _nbgrader_failed(course, assignment, student, outcome)
     return _give_feedback(api, course, assignment, student, force=True)
+
+
+def _tried_twice(api: NbGraderAPI, step: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """A step of nbgrader's, once more if it failed: its connection to the database may be lost.
+
+    Raises:
+        CourseError: it is the database.
+    """
+    for _ in range(TRIES):
+        outcome = step()
+        if outcome["success"]:
+            break
+        with gradebook(api):
+            pass
+    return outcome
 
 
 def _give_feedback(
@@ -168,7 +234,9 @@ def _give_feedback(
     """Write the feedback of a graded student, unless it is there."""
     page = course.feedback(assignment.name, student) / f"{assignment.notebook}.html"
     if force or not _is_whole(page):
-        outcome = api.generate_feedback(assignment.name, student, force=True)
+        outcome = _tried_twice(
+            api, lambda: api.generate_feedback(assignment.name, student, force=True)
+        )
         if not outcome["success"]:
             return _nbgrader_failed(course, assignment, student, outcome)
     return read_row(api, course, assignment, student)

@@ -33,7 +33,6 @@ from autograder.grade import (
 )
 from autograder.late import late_policy
 from autograder.lock import writing
-from autograder.nbgrader_parts import execute
 from autograder.pool import grade_many
 from autograder.results import ExerciseResult, Incident, Result, TestResult
 
@@ -245,8 +244,8 @@ class _Regrade:
 
     def _write(self, student: str, result: Result, changed: list[str], finished: set[str]) -> None:
         note = {"regrade": {"exercise": self.exercise, "score_before": self.before[student].score}}
-        execute.found[self.digests[student]] = result, note
-        row = record(self.api, self.course, self.assignment, student)
+        submission = self.digests[student]
+        row = record(self.api, self.course, self.assignment, student, submission, result, note)
         if row.failed:
             self.report.failed[student] = " ".join(row.happened)
             return

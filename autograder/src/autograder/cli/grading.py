@@ -90,12 +90,17 @@ def grade(
         int | None,
         typer.Option("--workers", metavar="N", min=1, help="Processes; by default one per core."),
     ] = None,
+    scheduler: Annotated[
+        str,
+        typer.Option("--scheduler", metavar="ADDRESS", help="Grade on this scheduler's workers."),
+    ] = "",
     course: CourseOption = None,
 ) -> int:
     """Grade what was handed in, into the gradebook, and write feedback.
 
     Reads COURSE/submitted/STUDENT/NAME. What was graded before and not handed in again is left
     alone. `nbgrader autograde` and formgrader's button do the same and give the same scores.
+    ADDRESS is a Dask scheduler's, `tls://HOST:PORT`: see docs/operators.md.
     """
     from rich.progress import Progress
 
@@ -103,6 +108,8 @@ def grade(
     from autograder.course import open_course
 
     assignment = find_assignment(name)
+    if workers and scheduler:
+        raise CourseError("--workers are processes of this machine: leave it out.")
     folder = open_course(course_dir(course))
     students = _students(folder, name, student)
     with Progress(console=err, transient=True) as bar:
@@ -113,7 +120,7 @@ def grade(
             bar.advance(task)
 
         count = workers or os.cpu_count() or 1
-        rows = grade_class(folder, assignment, students, force, progress, count)
+        rows = grade_class(folder, assignment, students, force, progress, count, scheduler)
     print_rows(rows)
     for line in _equal_policies(folder, name):
         out.print(line, style="yellow", highlight=False, soft_wrap=True)
