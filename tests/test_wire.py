@@ -54,10 +54,10 @@ def test_plain_data_survives(value):
 @pytest.mark.parametrize("dtype", list(wire.DTYPES.values()), ids=str)
 def test_tensors_of_every_dtype_survive(dtype):
     tensor = torch.arange(6).reshape(2, 3).to(dtype)
-    got = crossed(
-        {"plain": tensor, "strided": tensor.T, "empty": tensor[:0], "scalar": tensor[1, 1]}
-    )
+    parts = {"plain": tensor, "strided": tensor.T, "empty": tensor[:0], "scalar": tensor[1, 1]}
+    got = crossed(parts | {"single": tensor[1:, 2::3]})
     assert all(each.dtype == dtype for each in got.values())
+    assert torch.equal(got["single"], tensor[1:, 2:])  # one entry, stride 3
     assert torch.equal(got["plain"], tensor) and torch.equal(got["strided"], tensor.T)
     assert got["empty"].shape == (0, 3) and got["scalar"].shape == ()
 

@@ -165,17 +165,33 @@ def test_first_pair_turns_by_one_radian_per_position(student: Student, draw: Dra
 
 @exercise("sinusoidal_pe")
 def test_far_positions_keep_their_precision(student: Student, draw: Draw):
-    """The last rows of a long table, in float64."""
-    L, d = draw.integer(5000, 7000), 2 * draw.integer(3, 6)
+    """The last rows of a very long table, in float64."""
+    L, d = draw.integer(33_000, 36_000), 2 * draw.integer(2, 4)
     got = student.sinusoidal_pe(L, d)
     expect(got).tensor((L, d), F64, "The table is [L, d] in float64, however long it is.")
     last = range(L - 4, L)
     expect(got[-4:]).close(
         sinusoid_rows(last, d),
         "Far rows are off: compute in float64 from the first operation on; the position multiplies "
-        "the rounding error of a float32 frequency.",
+        "the rounding error of a float32 frequency. L may be as large as you like.",
         mistakes=pe_mistakes(last, d),
     )
+
+
+KEPT = (
+    "The answer depends on an earlier call. Compute every table from the arguments of this call; a "
+    "cache must tell all of them apart."
+)
+
+
+@exercise("sinusoidal_pe")
+def test_every_table_is_computed_anew(student: Student, draw: Draw):
+    """Five tables in a row that share a length or a width."""
+    L, d = draw.integer(3, 6), 2 * draw.integer(3, 8)
+    for length, width in ((L, d), (L + 5, d), (L + 2, d), (L, d + 2), (L + 5, d + 2)):
+        expect(student.sinusoidal_pe(length, width)).close(
+            sinusoid_rows(range(length), width), KEPT
+        )
 
 
 @exercise("sinusoidal_pe")
@@ -255,23 +271,34 @@ def test_frequencies_are_those_of_llama(student: Student, draw: Draw):
 
 @exercise("rope_angles")
 def test_far_angles_keep_their_precision(student: Student, draw: Draw):
-    """The last row of a long table, pair by pair."""
-    L, d = draw.integer(5000, 7000), 2 * draw.integer(3, 6)
+    """The last row of a very long table, pair by pair."""
+    L, d = draw.integer(33_000, 36_000), 2 * draw.integer(2, 4)
     got = student.rope_angles(L, d)
     expect(got).tensor((L, d // 2), F64, "The table is [L, d_head/2] in float64.")
     want = angle_rows([L - 1], d, 10_000.0)[0]
     expect(got[-1] / want).close(
         torch.ones_like(want),
         "Far angles are off: positions are 0 to L - 1, and every step is in float64; the position "
-        "multiplies the rounding error of a float32 frequency.",
+        "multiplies the rounding error of a float32 frequency. L may be as large as you like.",
     )
 
 
 @exercise("rope_angles")
+def test_every_table_of_angles_is_computed_anew(student: Student, draw: Draw):
+    """Five tables in a row that share length, width or base."""
+    L, d = draw.integer(3, 6), 2 * draw.integer(3, 8)
+    for length, width, base in ((L, d, 90.0), (L + 5, d, 90.0), (L, d, 70.0), (L, d + 2, 70.0)):
+        expect(student.rope_angles(length, width, base)).close(
+            angle_rows(range(length), width, base), KEPT
+        )
+    expect(student.rope_angles(L, d)).close(angle_rows(range(L), d, 10_000.0), KEPT)
+
+
+@exercise("rope_angles")
 def test_any_base_above_one(student: Student, draw: Draw):
-    """Position 1 for bases that are neither whole numbers nor exact in float32."""
+    """Position 1 for bases that are not whole, not exact in float32, or very large."""
     d = 2 * draw.integer(3, 9)
-    for base in (1.3, draw.integer(5, 40) + 0.3, draw.integer(50, 900) + 0.3):
+    for base in (1.3, draw.integer(5, 40) + 0.3, draw.integer(50, 900) + 0.3, 5_000_000.3):
         got = student.rope_angles(2, d, base)
         expect(got).tensor((2, d // 2), F64, "The table is [L, d_head/2] in float64.")
         want = angle_rows([1], d, base)[0]
@@ -490,6 +517,30 @@ def test_gradient_is_the_rotation_backwards(student: Student, draw: Draw):
         )
 
 
+@exercise("apply_rope")
+def test_wide_heads_long_texts_and_single_rows(student: Student, draw: Draw):
+    """Heads of width 300, a text of 5000 positions, a batch, a head and a position alone."""
+    for shape in ((1, 1, 3, 300), (1, 5000, 2), (2, 1, 1, 6)):
+        x, angles = draw.normal(*shape), draw.uniform(-6.0, 6.0, shape[-2], shape[-1] // 2)
+        got = student.apply_rope(x, angles)
+        expect(got).tensor(
+            shape, F64, "The result has the shape and dtype of x, axes of size 1 too."
+        )
+        expect(got).close(
+            turned(x, angles), "All pairs of all positions are turned: there is no largest width."
+        )
+
+
+@exercise("apply_rope")
+def test_every_call_takes_its_own_angles(student: Student, draw: Draw):
+    """The same queries twice, with other angles of the same shape."""
+    L, d = draw.integer(4, 9), 2 * draw.integer(3, 7)
+    x = draw.normal(2, L, d)
+    for _ in range(2):
+        angles = draw.uniform(-6.0, 6.0, L, d // 2)
+        expect(student.apply_rope(x, angles)).close(turned(x, angles), KEPT)
+
+
 # --- rope_scores -----------------------------------------------------------------------------
 
 SCORE_MISTAKES = {
@@ -627,6 +678,42 @@ def test_the_base_is_used(student: Student, draw: Draw):
         "The frequencies are base^(-2i/d_head) with the base given.",
         mistakes=score_mistakes(q, k, pos_q, pos_k, base),
     )
+
+
+@exercise("rope_scores")
+def test_one_new_query_meets_a_long_cache(student: Student, draw: Draw):
+    """A single query at a far position, 700 keys; then a single key."""
+    q, k = draw.normal(1, 4), draw.normal(700, 4)
+    far = draw.integer(140_000, 150_000)
+    pos_q, pos_k = torch.tensor([far]), torch.arange(far - 699, far + 1)
+    frequencies = angle_rows([1], 4, 10_000.0)
+    want = turned(q, pos_q[:, None] * frequencies) @ turned(k, pos_k[:, None] * frequencies).T
+    message = "However long the text, each position counts as it is: [L_q, L_k], even if one is 1."
+    for n in (700, 1):
+        got = student.rope_scores(q, k[:n], pos_q, pos_k[:n])
+        expect(got).close(want[:, :n], message, rtol=1e-8)
+
+
+@exercise("rope_scores")
+def test_every_call_takes_its_own_base(student: Student, draw: Draw):
+    """As many queries as keys, without batch; the default base, then one that is not whole."""
+    L, d = draw.integer(3, 6), 2 * draw.integer(3, 6)
+    q, k = draw.normal(L, d), draw.normal(L, d)
+    pos_q, pos_k = drawn_positions(draw, L), drawn_positions(draw, L)
+    for base in (10_000.0, draw.integer(50, 900) + 0.3):
+        expect(student.rope_scores(q, k, pos_q, pos_k, base)).close(
+            score_matrix(q, k, pos_q, pos_k, base),
+            "Rows are queries, columns keys, and no key is masked; the frequencies are those of "
+            "this call's base, taken as it is.",
+            mistakes={
+                SCORE_MISTAKES["base"]: score_matrix(q, k, pos_q, pos_k),
+                "Rows are queries and columns are keys; yours are swapped.": score_matrix(
+                    q, k, pos_q, pos_k, base
+                ).T,
+            }
+            if base != 10_000.0
+            else {},
+        )
 
 
 @exercise("rope_scores")
@@ -786,6 +873,19 @@ def test_any_width_of_model_and_any_dtype(student: Student, draw: Draw):
             "copied as they are.",
             mistakes=row_mistakes(w, n_heads),
         )
+
+
+@exercise("half_to_interleaved")
+def test_heads_of_any_number_and_width(student: Student, draw: Draw):
+    """48 rows as 2, 3, 12 and 24 heads, 3 heads of width 128; one column; biases in float16."""
+    for n_heads, d_head in ((2, 24), (3, 16), (12, 4), (24, 2), (3, 128)):
+        for w in (draw.normal(n_heads * d_head, 1), draw.normal(n_heads * d_head).half()):
+            expect(student.half_to_interleaved(w, n_heads)).close(
+                w[interleaved_order(n_heads, d_head)],
+                "The order follows from n_heads and the number of rows of this call, whatever they "
+                "are; weights and biases keep shape and dtype.",
+                mistakes=row_mistakes(w, n_heads),
+            )
 
 
 @exercise("half_to_interleaved")

@@ -105,6 +105,17 @@ def test_two_continuations_may_start_from_one_cache(student: Student, draw: Draw
 
 
 @exercise("append_kv")
+def test_a_long_text_is_kept_whole(student: Student, draw: Draw):
+    """5000 cached positions of one narrow head, then 3 more."""
+    start = {"k": draw.normal(1, 1, 5000, 2), "v": draw.normal(1, 1, 5000, 2)}
+    k, v = draw.normal(1, 1, 3, 2), draw.normal(1, 1, 3, 2)
+    expect(parts(student.append_kv(start, k, v))).close(
+        {"k": torch.cat([start["k"], k], 2), "v": torch.cat([start["v"], v], 2)},
+        "The cache has no largest length: drop no old position, however long the text.",
+    )
+
+
+@exercise("append_kv")
 def test_the_dtype_is_kept(student: Student, draw: Draw):
     """float32 and bfloat16 positions behind cached ones."""
     for dtype in (torch.float32, torch.bfloat16):
@@ -167,6 +178,9 @@ def full_forward(x: torch.Tensor, p: dict) -> tuple[torch.Tensor, dict[str, torc
     return joined(y, p), {"k": k, "v": v}
 
 
+SHAPE = "y_t has the shape and dtype of x_t: [B, t, d_model]."
+
+
 def step(student: Student, x: torch.Tensor, cache, p: dict) -> tuple:
     """One call; checks that it returns two things."""
     got = student.cached_attention_step(x, cache, p)
@@ -183,9 +197,7 @@ def run(student: Student, x: torch.Tensor, sizes: list[int], p: dict) -> torch.T
     for piece in x.split(sizes, dim=1):
         y, cache = step(student, piece, cache, p)
         outputs.append(y)
-        expect(y).tensor(
-            piece.shape, x.dtype, "y_t has the shape and dtype of x_t: [B, t, d_model]."
-        )
+        expect(y).tensor(piece.shape, x.dtype, SHAPE)
     return torch.cat(outputs, dim=1)
 
 
@@ -292,11 +304,16 @@ def test_the_returned_cache_holds_rotated_keys_and_plain_values(student: Student
 
 @exercise("cached_attention_step")
 def test_a_cache_from_elsewhere_is_used(student: Student, draw: Draw):
-    """All scores equal: the output is the mean of the cached values and the new one."""
-    p = weights(draw, 5, 2, 4, 9)
-    p["Wk"] = torch.zeros_like(p["Wk"])
-    cache = {"k": torch.zeros(2, 2, 6, 4, dtype=torch.float64), "v": draw.normal(2, 2, 6, 4)}
-    x = draw.normal(2, 1, 5)
+    """All scores equal: the output is the mean of 6, or 1200, cached values and the new one."""
+    for T in (6, 1200):
+        p = weights(draw, 5, 2, 4, T + 3)
+        p["Wk"] = torch.zeros_like(p["Wk"])
+        cache = {"k": torch.zeros(2, 2, T, 4, dtype=torch.float64), "v": draw.normal(2, 2, T, 4)}
+        check_mean(student, draw.normal(2, 1, 5), cache, p)
+
+
+def check_mean(student: Student, x: torch.Tensor, cache: dict, p: dict) -> None:
+    """One new token whose scores are all equal."""
     y, _ = step(student, x, cache, p)
     own = heads(x, p["Wv"], 2)
     everything = torch.cat([cache["v"], own], dim=2)
@@ -309,6 +326,26 @@ def test_a_cache_from_elsewhere_is_used(student: Student, draw: Draw):
             "The new token sees only itself.": joined(own, p),
         },
     )
+
+
+@exercise("cached_attention_step")
+def test_two_texts_decoded_in_turn_do_not_mix(student: Student, draw: Draw):
+    """Texts of 4 + 1 + 2 and 2 + 3 + 1 tokens, one call each in turn."""
+    p = weights(draw, 6, 2, 4, 9)
+    texts, sizes = (draw.normal(1, 7, 6), draw.normal(1, 6, 6)), ((4, 1, 2), (2, 3, 1))
+    pieces = [text.split(size, dim=1) for text, size in zip(texts, sizes, strict=True)]
+    outputs, caches = ([], []), [None, None]
+    for turn in range(3):
+        for i in (0, 1):
+            y, caches[i] = step(student, pieces[i][turn], caches[i], p)
+            expect(y).tensor(pieces[i][turn].shape, torch.float64, SHAPE)
+            outputs[i].append(y)
+    for text, got in zip(texts, outputs, strict=True):
+        expect(torch.cat(got, dim=1)).close(
+            full_forward(text, p)[0],
+            "A server decodes many texts in turn: positions come from the cache that is passed "
+            "in, never from a counter or a cache kept between calls.",
+        )
 
 
 @exercise("cached_attention_step")
@@ -584,6 +621,17 @@ def test_published_models(student: Student, draw: Draw):
         )
 
 
+@exercise("kv_cache_bytes")
+def test_no_factor_has_a_largest_value(student: Student, draw: Draw):
+    """More sequences, positions, layers, heads and width than any model has."""
+    shape = [draw.integer(lo, 2 * lo) for lo in (1200, 2_000_000, 130, 130, 520)]
+    expect(student.kv_cache_bytes(*shape, 4)).equals(
+        2 * math.prod(shape) * 4,
+        "Every factor enters as it is given: no longest text, no largest batch, and whole numbers "
+        "throughout (a float has 53 bits).",
+    )
+
+
 # --- blocks_needed, wasted_slots ----------------------------------------------------------
 
 
@@ -817,6 +865,24 @@ def test_append_fills_the_last_block_before_the_next(student: Student, draw: Dra
             "append takes a block when the last one is full (or there is none), and only then.",
         )
     reads(pool, seq, tokens, "Appended tokens are read in the order in which they came.")
+
+
+@exercise("BlockAllocator")
+def test_two_allocators_have_nothing_in_common(student: Student, draw: Draw):
+    """Two pools of different sizes, used in turn."""
+    small, large = (student.new("BlockAllocator", n, bs) for n, bs in ((3, 2), (8, 4)))
+    first, second = draw.integers(0, 1000, 4).tolist(), draw.integers(0, 1000, 9).tolist()
+    message = "Every allocator has blocks, tables and counts of its own: set them on self."
+    a = new_id(small.allocate(first))
+    expect([small.n_free(), large.n_free()]).equals([1, 8], message)
+    b = new_id(large.allocate(second))
+    small.append(a, 7)
+    expect([small.n_free(), large.n_free()]).equals([0, 5], message)
+    reads(small, a, [*first, 7], message)
+    reads(large, b, second, message)
+    small.free(a)
+    expect([small.n_free(), large.n_free()]).equals([3, 5], message)
+    reads(large, b, second, message)
 
 
 @exercise("BlockAllocator")

@@ -95,14 +95,14 @@ def test_a_long_completion_does_not_underflow(student: Student, draw: Draw):
 
 
 @exercise("importance_weights")
-def test_one_completion_with_a_huge_weight(student: Student, draw: Draw):
-    """A single completion, far more likely under pi than under mu."""
-    mu_logp = -draw.uniform(11.0, 13.0, 1, 3)
-    logp = -draw.uniform(0.1, 0.3, 1, 3)
-    expect(student.importance_weights(logp, mu_logp)).close(
-        (logp - mu_logp).sum(1).exp(),
-        "Clip nothing, and keep the batch dimension of a single completion: the result is [B].",
-    )
+def test_one_completion_with_a_huge_or_a_tiny_weight(student: Student, draw: Draw):
+    """A single completion, far more likely under pi than under mu; then far less likely."""
+    likely, rare = -draw.uniform(0.1, 0.3, 1, 3), -draw.uniform(11.0, 13.0, 1, 3)
+    for logp, mu_logp in ((likely, rare), (rare, likely)):
+        expect(student.importance_weights(logp, mu_logp)).close(
+            (logp - mu_logp).sum(1).exp(),
+            "Clip nothing, and keep the batch dimension of a single completion: the result is [B].",
+        )
 
 
 @exercise("importance_weights")
@@ -211,6 +211,40 @@ def test_the_estimate_of_one_sample_is_unbiased(student: Student, draw: Draw):
         )
 
 
+@exercise("is_objective")
+def test_an_exact_kl_of_zero_is_a_kl(student: Student, draw: Draw):
+    """The policy equals its reference, so kl = 0, but the log-ratios given are not 0."""
+    logp, mu_logp, ref, rewards, beta = batch(draw, 4)
+    got = student.is_objective(logp, mu_logp, ref, rewards, beta, torch.tensor(0.0, dtype=F64))
+    expect(got).close(
+        ((logp - mu_logp).exp() * rewards).mean(),
+        "kl = 0 is a number like any other: ask `kl is None`, not `if kl`.",
+    )
+
+
+def one_extreme_sample(draw):
+    """Two batches of one sample: its weight is about exp(27), then exp(-27)."""
+    likely, rare = -draw.uniform(0.1, 0.3, 1), -draw.uniform(25.0, 30.0, 1)
+    ref, rewards, beta = -draw.uniform(0.3, 2.5, 1), draw.uniform(4.0, 5.0, 1), 0.6
+    return [(likely, rare, ref, rewards, beta), (rare, likely, ref, rewards, beta)]
+
+
+UNCLIPPED = "Weights may be huge or tiny, and the log-ratio large: clip nothing."
+
+
+@exercise("is_objective")
+def test_huge_and_tiny_weights_count_in_full(student: Student, draw: Draw):
+    """One sample far more likely under pi than under mu, or far less; without kl and with it."""
+    for logp, mu_logp, ref, rewards, beta in one_extreme_sample(draw):
+        w = (logp - mu_logp).exp()
+        expect(student.is_objective(logp, mu_logp, ref, rewards, beta)).close(
+            (w * (rewards - beta * (logp - ref))).mean(), UNCLIPPED
+        )
+        expect(student.is_objective(logp, mu_logp, ref, rewards, beta, 0 * w)).close(
+            (w * rewards).mean(), UNCLIPPED
+        )
+
+
 @exercise("is_objective", weight=2)
 def test_nothing_is_detached_in_the_objective(student: Student, draw: Draw):
     """The gradient in logp, w (R_beta - beta) / N without kl, w R / N with kl."""
@@ -294,6 +328,13 @@ def test_the_gradient_with_a_baseline(student: Student, draw: Draw):
     samples = batch(draw, 5)
     check_surrogate(student, *samples, 1.25)
     check_surrogate(student, *samples, draw.normal(5) + 2.0)
+
+
+@exercise("is_gradient_surrogate")
+def test_the_gradient_of_huge_and_tiny_weights(student: Student, draw: Draw):
+    """One sample far more likely under pi than under mu, or far less."""
+    for sample in one_extreme_sample(draw):
+        check_surrogate(student, *sample)
 
 
 @exercise("is_gradient_surrogate")
@@ -753,6 +794,23 @@ def test_the_gradient_at_a_generic_policy(student: Student, draw: Draw):
 
 
 @exercise("copg_gradient_exact")
+def test_rewards_in_thousands_and_a_nearly_deterministic_policy(student: Student, draw: Draw):
+    """Rewards of some thousands, logits that lie 60 apart."""
+    theta, rewards, ref, beta, mu1, mu2 = exact_problem(draw, 4)
+    for problem in (
+        (theta, 2000 * rewards, ref, beta, mu1, mu2),
+        (theta + tensor(30.0, -30.0, 10.0, 0.0), rewards, ref, beta, mu1, mu2),
+    ):
+        expect(student.copg_gradient_exact(*problem)).close(
+            exact_gradient(*problem),
+            "Clip neither rewards nor log-ratios nor R_beta, however large, and take ln pi from "
+            "the logits (log_softmax).",
+            gradient_mistakes(*problem),
+            rtol=1e-8,
+        )
+
+
+@exercise("copg_gradient_exact")
 def test_the_gradient_on_policy_is_twice_that_of_j(student: Student, draw: Draw):
     """Both samplers equal the policy itself, five arms."""
     theta, rewards, ref, beta, _, _ = exact_problem(draw, 5)
@@ -795,15 +853,16 @@ def test_the_gradient_vanishes_at_the_optimum_only(student: Student, draw: Draw)
 # --- copg_equals_rloo_factor ---------------------------------------------------------------------
 
 
-def one_pair(draw):
-    """A policy over four arms, two different arms, and the pair's advantage and score."""
+def both_orders(draw):
+    """A policy over four arms, two of them in both orders, and advantage times score."""
     theta, rewards, ref, beta, _, _ = exact_problem(draw, 4)
-    y, y2 = draw.sample(range(4), 2)
+    arms = draw.sample(range(4), 2)
     r_beta = rewards - beta * (theta.log_softmax(0) - ref)
-    # d ln pi(y) / d theta - d ln pi(y2) / d theta: the -pi of both cancels.
-    difference = torch.zeros(4, dtype=F64)
-    difference[y], difference[y2] = 1.0, -1.0
-    return (theta, y, y2, rewards, ref, beta), (r_beta[y] - r_beta[y2]) * difference
+    for y, y2 in (arms, arms[::-1]):
+        # d ln pi(y) / d theta - d ln pi(y2) / d theta: the -pi of both cancels.
+        difference = torch.zeros(4, dtype=F64)
+        difference[y], difference[y2] = 1.0, -1.0
+        yield (theta, y, y2, rewards, ref, beta), (r_beta[y] - r_beta[y2]) * difference
 
 
 def three_parts(got):
@@ -815,49 +874,52 @@ def three_parts(got):
 
 @exercise("copg_equals_rloo_factor")
 def test_the_gradient_of_one_copg_pair(student: Student, draw: Draw):
-    """g_copg for one pair of four arms, chained to the logits."""
-    problem, want = one_pair(draw)
-    g_copg, _, _ = three_parts(student.copg_equals_rloo_factor(*problem))
-    expect(g_copg).close(
-        want,
-        "g_copg is (R_beta(y) - R_beta(y')) (grad ln pi(y) - grad ln pi(y')), an ascent direction.",
-        mistakes={
-            "The sign of g_copg is that of a loss.": -want,
-            "g_copg is halved: only the pair's RLOO gradient has 1/K.": want / 2,
-        },
-        rtol=1e-8,
-    )
+    """g_copg for a pair of four arms, then with its arms exchanged."""
+    for problem, want in both_orders(draw):
+        g_copg, _, _ = three_parts(student.copg_equals_rloo_factor(*problem))
+        expect(g_copg).close(
+            want,
+            "g_copg is (R_beta(y) - R_beta(y')) (grad ln pi(y) - grad ln pi(y')), an ascent "
+            "direction.",
+            mistakes={
+                "The sign of g_copg is that of a loss.": -want,
+                "g_copg is halved: only the pair's RLOO gradient has 1/K.": want / 2,
+            },
+            rtol=1e-8,
+        )
 
 
 @exercise("copg_equals_rloo_factor")
 def test_the_rloo_gradient_has_its_one_over_k(student: Student, draw: Draw):
-    """g_rloo for the same kind of pair: K = 2, leave-one-out baseline, 1/K."""
-    problem, twice = one_pair(draw)
-    _, g_rloo, _ = three_parts(student.copg_equals_rloo_factor(*problem))
-    expect(g_rloo).close(
-        twice / 2,
-        "g_rloo = (1/K) sum_i (R_beta(y_i) - R_beta of the other) grad ln pi(y_i), K = 2.",
-        mistakes={
-            "The 1/K of g_rloo is missing.": twice,
-            "The baseline of g_rloo is the mean of both samples: leave the own one out.": twice / 4,
-            "The sign of g_rloo is that of a loss.": -twice / 2,
-        },
-        rtol=1e-8,
-    )
+    """g_rloo for such a pair, in both orders: K = 2, leave-one-out baseline, 1/K."""
+    for problem, twice in both_orders(draw):
+        _, g_rloo, _ = three_parts(student.copg_equals_rloo_factor(*problem))
+        expect(g_rloo).close(
+            twice / 2,
+            "g_rloo = (1/K) sum_i (R_beta(y_i) - R_beta of the other) grad ln pi(y_i), K = 2.",
+            mistakes={
+                "The 1/K of g_rloo is missing.": twice,
+                "The baseline of g_rloo is the mean of both samples: leave the own one out.": (
+                    twice / 4
+                ),
+                "The sign of g_rloo is that of a loss.": -twice / 2,
+            },
+            rtol=1e-8,
+        )
 
 
 @exercise("copg_equals_rloo_factor")
 def test_the_factor_is_two(student: Student, draw: Draw):
-    """The number with g_copg = factor * g_rloo."""
-    problem, _ = one_pair(draw)
-    _, _, factor = three_parts(student.copg_equals_rloo_factor(*problem))
-    expect(factor).close(
-        2.0,
-        "With RLOO's 1/K the factor is not the slide's 1: g_copg = 2 g_rloo for K = 2. Return a "
-        "Python float.",
-        mistakes={"You divided the wrong way round.": 0.5},
-        rtol=1e-8,
-    )
+    """The number with g_copg = factor * g_rloo, for a pair in both orders."""
+    for problem, _ in both_orders(draw):
+        _, _, factor = three_parts(student.copg_equals_rloo_factor(*problem))
+        expect(factor).close(
+            2.0,
+            "With RLOO's 1/K the factor is not the slide's 1: g_copg = 2 g_rloo for K = 2. Return "
+            "a Python float.",
+            mistakes={"You divided the wrong way round.": 0.5},
+            rtol=1e-8,
+        )
 
 
 # --- train_offline_bandit ------------------------------------------------------------------------
@@ -1261,6 +1323,20 @@ def test_the_curve_is_copg_on_the_pairs_as_they_are(student: Student, draw: Draw
             "lr is not passed on.": oracle("copg", y, y2, rewards, ref, 0.5, 20, 0.01, 3),
             "batch_size is not passed on.": oracle("copg", y, y2, rewards, ref, 0.5, 20, 0.03, 512),
         },
+        rtol=2e-6,
+    )
+
+
+@exercise("support_violation_demo")
+def test_minibatches_have_512_pairs_by_default(student: Student, draw: Draw):
+    """1100 pairs in blocks of the same arms, thirty steps, batch_size not given."""
+    rewards, ref = tensor(2.5, 2.0, 1.0, 0.3), tensor(0.2, 0.4, 0.3, 0.1).log()
+    y = torch.tensor([1] * 300 + [2] * 300 + [3] * 300 + [1] * 200)
+    y2 = torch.tensor([2] * 200 + [3] * 500 + [1] * 150 + [2] * 250)
+    curve, _ = two_parts(student.support_violation_demo(y, y2, rewards, ref, 0.5, 30, 0.03))
+    expect(curve).close(
+        oracle("copg", y, y2, rewards, ref, 0.5, 30, 0.03, 512),
+        "Keep the default batch_size=512 and pass it on to train_offline_bandit.",
         rtol=2e-6,
     )
 

@@ -281,7 +281,8 @@ def cached_attention_step(
         cache: None (T = 0), or {"k": [B, H, T, d], "v": [B, H, T, d]} with keys
             that are already rotated; not changed.
         params: "Wq", "Wk", "Wv" [d_model, H * d], "Wo" [H * d, d_model], "n_heads" (H),
-            and "rope" [n_positions, d, d], the rotation of every absolute position.
+            and "rope" [n_positions, d, d], the rotation of every absolute position; all
+            in the dtype of `x_t`, and so is the cache.
 
     Returns:
         y_t [B, t, d_model] and the cache of T + t positions, as `append_kv` makes it.

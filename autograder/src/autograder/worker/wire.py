@@ -190,10 +190,12 @@ class Encoder:
         plain = value.detach()
         if plain.layout != torch.strided:
             plain = plain.to_dense()
-        plain = plain.cpu().resolve_conj().resolve_neg().contiguous()
+        plain = plain.cpu().resolve_conj().resolve_neg()
         if plain.dtype not in _NAMES:
             raise Unsendable("a tensor of an unusual dtype")
-        data = plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
+        # The clone has stride 1: a single entry counts as contiguous with any stride.
+        flat = plain.reshape(-1).clone(memory_format=torch.contiguous_format)
+        data = flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
         return [_NAMES[plain.dtype], list(plain.shape), self._blob(data)]
 
     def _blob(self, data: bytes) -> int:

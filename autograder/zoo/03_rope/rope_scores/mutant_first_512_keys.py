@@ -1,0 +1,12 @@
+"""Masks all keys but the first 512.
+
+message: However long
+"""
+
+
+def rope_scores(q, k, pos_q, pos_k, base=10_000.0):
+    w = rope_angles(2, q.shape[-1], base)[1]
+    turned_q, turned_k = apply_rope(q, pos_q[..., None] * w), apply_rope(k, pos_k[..., None] * w)
+    scores = turned_q @ turned_k.mT
+    scores[..., 512:] = 0.0
+    return scores

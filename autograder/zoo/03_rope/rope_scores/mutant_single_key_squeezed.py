@@ -1,0 +1,10 @@
+"""Drops the axis of a single key.
+
+message: even if one is 1
+"""
+
+
+def rope_scores(q, k, pos_q, pos_k, base=10_000.0):
+    w = rope_angles(2, q.shape[-1], base)[1]
+    turned_q, turned_k = apply_rope(q, pos_q[..., None] * w), apply_rope(k, pos_k[..., None] * w)
+    return (turned_q @ turned_k.mT).squeeze(-1)
