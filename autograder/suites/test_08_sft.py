@@ -149,8 +149,8 @@ def test_without_a_mask_every_token_is_real(student: Student, draw: Draw):
 
 @exercise("pretrain_loss")
 def test_padding_on_the_left_predicts_nothing(student: Student, draw: Draw):
-    """Left-padded rows; the mask is bool, then float."""
-    logits, ids, mask = padded_texts(draw, draw.shuffled([5, 3, 1]), left=True)
+    """Left-padded rows, one of them nothing but padding; the mask is bool, then float."""
+    logits, ids, mask = padded_texts(draw, draw.shuffled([5, 3, 1, 0]), left=True)
     want = reductions(losses(logits, ids, pairs_counted(mask)))[:2]
     from_padding = reductions(losses(logits, ids, mask))[:2]
     for kind in (mask.bool(), mask.double()):
@@ -159,7 +159,8 @@ def test_padding_on_the_left_predicts_nothing(student: Student, draw: Draw):
             expect(student.pretrain_loss(logits, ids, name, kind)).close(
                 value,
                 "A term counts if the predicted token and the one before it are real; the mask may "
-                "be bool, integer or floating; a row without terms is still one of the rows.",
+                "be bool, integer or floating; a row without terms is still one of the rows, "
+                "and so is a row without any text.",
                 mistakes={"The first real token was predicted from padding.": wrong},
             )
 
@@ -875,6 +876,71 @@ def test_chance_comes_from_the_generator(student: Student, draw: Draw):
 
 
 @exercise("onpolicy_sft_loss")
+def test_every_token_of_the_vocabulary_is_drawn_as_often_as_it_should(student: Student, draw: Draw):
+    """One drawn token out of 64 under a law with a long tail, very many equal rows."""
+    V, count = 64, 30_000
+    x, target = draw.integer(0, V), draw.integer(0, V)
+    order = draw.shuffled(range(V))
+    law, cost = torch.empty(V, dtype=DOUBLE), torch.empty(V, dtype=DOUBLE)
+    for group, share, dear in (
+        (order[:1], 0.5, 0.2),
+        (order[1:60], 0.492, 1.2),
+        (order[60:], 0.008, 8.2),
+    ):
+        law[group], cost[group] = share / len(group), dear
+    table = torch.zeros(TabularLM(V, 2).table.shape, dtype=DOUBLE)
+    table[row_of((x,), V)] = law.log()
+    for drawn in range(V):  # the teacher's second token costs what was drawn before it
+        row = torch.full((V,), -math.expm1(-float(cost[drawn])) / (V - 1), dtype=DOUBLE)
+        row[target] = math.exp(-float(cost[drawn]))
+        table[row_of((x, drawn), V)] = row.log()
+    mean = float(law @ cost)
+    deviation = math.sqrt(float(law @ (cost - mean) ** 2) / count)
+    want = mean - math.log(float(law[target]))
+    batch = torch.full((count, 1), x), torch.full((count, 2), target)
+    got = student.onpolicy_sft_loss(crossing(table, 2), *batch, draw.generator())
+    text = (
+        "Draw from softmax(logits) itself: at temperature 1, from the whole vocabulary, no top-k "
+        "and no top-p."
+    )
+    expect(got).tensor((), DOUBLE, text)
+    expect(got).true(abs(float(got) - want) < 7 * deviation, text)
+
+
+@exercise("onpolicy_sft_loss")
+def test_every_step_has_its_own_luck(student: Student, draw: Draw):
+    """Two fair coins in a row decide what the third token of the teacher costs."""
+    count, x = 2000, draw.integer(0, 2)
+    table = torch.zeros(TabularLM(2, 3).table.shape, dtype=DOUBLE)
+    for a, b in itertools.product(range(2), repeat=2):
+        share = math.exp(-1.0 - (a == b))
+        table[row_of((x, a, b), 2)] = torch.tensor([share, 1 - share], dtype=DOUBLE).log()
+    batch = torch.full((count, 1), x), torch.zeros(count, 3, dtype=torch.long)
+    got = student.onpolicy_sft_loss(crossing(table, 3), *batch, draw.generator())
+    text = "Every step of every row is drawn anew: do not use the same random number twice."
+    expect(got).tensor((), DOUBLE, text)
+    expect(got).true(abs(float(got) - 2 * math.log(2) - 1.5) < 7 * 0.5 / math.sqrt(count), text)
+
+
+@exercise("onpolicy_sft_loss")
+def test_long_prompts_and_long_answers_are_read_to_the_end(student: Student, draw: Draw):
+    """A nearly certain model of two letters; prompts of six tokens, answers of seven."""
+    xs = draw.integers(0, 2, 3, 6)
+    xs[:, 0] = torch.tensor([0, 1, draw.integer(0, 2)])
+    table = certain_table(draw, 2, 12)
+    rows = [
+        (x, own := walk(table, x, 7), tuple(1 - v for v in own)) for x in map(tuple, xs.tolist())
+    ]
+    terms = [score(table, x, own, y) for x, own, y in rows]
+    batch = xs, torch.tensor([y for _, _, y in rows])
+    expect(student.onpolicy_sft_loss(crossing(table, 12), *batch, draw.generator())).close(
+        reductions(terms)[0],
+        "Each token is drawn given the whole prompt and all tokens drawn before it, and a term "
+        "costs what it costs, however much.",
+    )
+
+
+@exercise("onpolicy_sft_loss")
 def test_answers_of_one_token_need_no_drawing(student: Student, draw: Draw):
     """T = 1, prompts of one and of three tokens, the last in float32."""
     for P, dtype in ((1, DOUBLE), (3, torch.float32)):
@@ -988,10 +1054,10 @@ def with_score_term(tables: torch.Tensor, data) -> torch.Tensor:
 
 @exercise("exact_onpolicy_sft_loss")
 def test_ragged_answers_repetitions_and_empty_prompts(student: Student, draw: Draw):
-    """Answers of one to four tokens in two letters; one pair occurs three times."""
+    """Answers of one to six tokens in two letters; one pair occurs three times."""
     V = 2
     table = draw.normal(*TabularLM(V, 6).table.shape)
-    y = tuple(draw.integers(0, V, 4).tolist())
+    y = tuple(draw.integers(0, V, 6).tolist())
     data = [((), y)] * 3 + [((1,), (0,)), ((0, 1), (1, 1, 0))]
     data = draw.shuffled(data)
     want = sum(enumerated(table, x, each)[0] for x, each in data) / 5
@@ -1082,7 +1148,7 @@ def test_the_optimum_is_the_product_of_the_marginals(student: Student, draw: Dra
 
 @exercise("onpolicy_sft_optimum")
 def test_one_answer_and_one_token_are_learnt_exactly(student: Student, draw: Draw):
-    """A single answer repeated, then answers of one token, then of five."""
+    """A single answer repeated, then answers of one token, then of five, one of them rare."""
     y = tuple(draw.integers(0, 50, 4).tolist())
     expect(student.onpolicy_sft_optimum([y] * 3)).close(
         {y: 1.0}, "If there is one answer only, the marginals are the answer: probability 1."
@@ -1090,6 +1156,11 @@ def test_one_answer_and_one_token_are_learnt_exactly(student: Student, draw: Dra
     data = [(v,) for v in draw.shuffled([4, 4, 4, 9])]
     expect(student.onpolicy_sft_optimum(data)).close(
         {(4,): 0.75, (9,): 0.25}, "With one token the marginal is the data; keys are tuples."
+    )
+    rare = [(0,) * 5] * 9 + [(1, 1, 1, 1, 1)]
+    expect(student.onpolicy_sft_optimum(rare)).close(
+        product_of_marginals(rare),
+        "Every sequence of positive probability is there, however improbable: no threshold.",
     )
     data = [(0, 1, 1, 0, 2), (0, 2, 1, 0, 1), (0, 1, 1, 0, 1)]
     expect(student.onpolicy_sft_optimum(data)).close(
