@@ -20,7 +20,7 @@ demo: setup  ## build the course, grade a sample class, show the table and where
 
 test: setup lint  ## the whole test suite: machinery, releases, and every hidden suite on its zoo
 	bash tools/system-packages.sh chromium postgresql
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile
 	.venv/bin/course build --check
 	.venv/bin/course check
 
