@@ -59,7 +59,7 @@ class Item:
     """An exercise or a written answer.
 
     Attributes:
-        share: mean share of its points, 0 to 1.
+        share: mean share of its points, 0 to 1; None while nobody's is decided.
         full: how many have all its points.
         blank: how many left it as it was released.
         r: correlation with the sum of the other items; None when it says nothing.
@@ -69,7 +69,7 @@ class Item:
     name: str
     by_hand: bool
     points: float
-    share: float
+    share: float | None
     full: int
     blank: int
     students: int
@@ -278,7 +278,7 @@ def items(hands: list[Hand], counted: list[str]) -> list[Item]:
                 name,
                 name.startswith(cells.WRITTEN),
                 max(hand.points.get(name, 0.0) for hand in hands),
-                mean(shares) if shares else math.nan,
+                mean(shares) if shares else None,
                 sum(share > 1 - 1e-9 for share in shares),
                 sum(name in hand.blank for hand in hands),
                 len(shares),
