@@ -47,6 +47,10 @@ def test_nothing_is_left_of_who_is_forgotten(own_class: Class, exchange: Path) -
         book.db.commit()
     assert course("report", NAME).exit_code == 0
     assert WHO.encode() in (root / "gradebook.db").read_bytes()
+    dates = f'["{NAME}"]\n{{}}"eve" = 2026-09-26T12:00:00+02:00\n'
+    own_class.course.extensions_file.write_text(
+        dates.format('"dana" = 2026-09-26T12:00:00+02:00\n')
+    )
     others = {path for path in root.rglob("*") if path.is_file() and WHO not in str(path)}
     lines = (root / "audit.jsonl").read_text().splitlines()
     done = course("forget", WHO, "--yes")
@@ -55,6 +59,7 @@ def test_nothing_is_left_of_who_is_forgotten(own_class: Class, exchange: Path) -
     assert not [path for path in root.rglob("*") if WHO in path.name]
     # eve's answer resembles dana's, whose name stands in a comment of dana's alone
     assert not [path for path in root.rglob("*") if path.is_file() and b"dana" in path.read_bytes()]
+    assert own_class.course.extensions_file.read_text() == dates.format("")
     kept = [line for line in lines if json.loads(line)["student"] != WHO]
     assert (root / "audit.jsonl").read_text().splitlines() == kept and len(kept) == len(lines) - 1
     assert {path for path in root.rglob("*") if path.is_file()} == others - {

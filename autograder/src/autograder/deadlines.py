@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import UTC, datetime
 
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Assignment as AssignmentRow
+from nbgrader.api import Gradebook, SubmittedAssignment
 
-from autograder.config import Assignment
+from autograder.config import Assignment, CourseError
+from autograder.course import Course
 
 
-def deadline(book: Gradebook, assignment: Assignment, student: str) -> datetime:
-    """The assignment's date, or the later one that this student was given."""
+def deadlines(course: Course, book: Gradebook, assignment: Assignment) -> dict[str, datetime]:
+    """The later dates that some students were given.
+
+    The gradebook keeps an extension with a submission; COURSE/extensions.toml has those of students
+    who have not handed in yet, as `[assignment]` with a line `student = date` for each.
+    """
+    given = {
+        each.student.id: assignment.due + each.extension
+        for each in book.db.query(SubmittedAssignment)
+        .join(AssignmentRow, AssignmentRow.id == SubmittedAssignment.assignment_id)
+        .filter(AssignmentRow.name == assignment.name)
+        if each.extension
+    }
+    return given | _granted(course, assignment)
+
+
+def _granted(course: Course, assignment: Assignment) -> dict[str, datetime]:
+    path = course.extensions_file
     try:
-        extension = book.find_submission(assignment.name, student).extension
-    except MissingEntry:
-        extension = None
-    return assignment.due + extension if extension else assignment.due
+        table = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise CourseError(f"{path} cannot be read: {error}. Mend it or delete it.") from error
+    return dict(table.get(assignment.name, {}))
 
 
-def last_deadline(book: Gradebook, assignment: Assignment) -> datetime:
+def last_deadline(course: Course, book: Gradebook, assignment: Assignment) -> datetime:
     """When nobody may hand in any more."""
-    students = (each.id for each in book.students)
-    given = (deadline(book, assignment, student) for student in students)
-    return max([assignment.due, *given])
+    return max([assignment.due, *deadlines(course, book, assignment).values()])
 
 
 def handed_in_at(stamp: datetime) -> datetime:

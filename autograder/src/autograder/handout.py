@@ -40,7 +40,7 @@ def too_early(course: Course, assignment: Assignment, now: datetime | None = Non
     if assignment.name not in classroom.released_names(course):
         return f"{assignment.name} was not released from {course.root}."
     with classroom.gradebook(classroom.nbgrader_api(course)) as book:
-        last = last_deadline(book, assignment)
+        last = last_deadline(course, book, assignment)
     if (now or datetime.now(UTC)) >= last:
         return ""
     kind = "its deadline" if last == assignment.due else "the latest extension"

@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,7 +136,8 @@ def _is_about(line: str, student: str) -> bool:
 def forget(course: Course, trace: Trace) -> None:
     """Remove it; not while grading runs. What could not be removed is `trace.stuck` afterwards."""
     _forget_grades(course, trace)
-    _forget_audit(course, trace.student)
+    _drop_lines(course.audit_file, lambda line: _is_about(line, trace.student))
+    _drop_lines(course.extensions_file, lambda line: _is_extension(line, trace.student))
     for path in trace.paths:
         try:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -158,12 +159,17 @@ def _forget_grades(course: Course, trace: Trace) -> None:
             connection.execute("VACUUM")  # SQLite leaves what was deleted in its file
 
 
-def _forget_audit(course: Course, student: str) -> None:
-    if not course.audit_file.exists():
+def _drop_lines(path: Path, unwanted: Callable[[str], bool]) -> None:
+    """Write a file of lines anew without some of them, at one stroke."""
+    if not path.exists():
         return
-    kept = [line for line in _audit_lines(course) if not _is_about(line, student)]
-    mode = course.audit_file.stat().st_mode & 0o777
-    with tempfile.NamedTemporaryFile("w", dir=course.root, delete=False, encoding="utf-8") as new:
+    with path.open(encoding="utf-8") as stream:
+        kept = [line for line in stream if not unwanted(line)]
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as new:
         new.writelines(kept)
-    os.chmod(new.name, mode)
-    os.replace(new.name, course.audit_file)
+    os.chmod(new.name, path.stat().st_mode & 0o777)
+    os.replace(new.name, path)
+
+
+def _is_extension(line: str, student: str) -> bool:
+    return line.split("=")[0].strip() in (student, json.dumps(student, ensure_ascii=False))
