@@ -119,7 +119,12 @@ def test_solutions_wait_for_the_last_deadline(released: Class) -> None:
         )
     reason = handout.too_early(released.course, released.assignment, late)
     assert reason == "00_tiny: the latest extension ends on 24 September 2026, 23:59 +0200."
-    assert handout.too_early(released.course, released.assignment, late + timedelta(days=1)) == ""
+    late += timedelta(days=1)
+    assert handout.too_early(released.course, released.assignment, late) == ""
+    not_yet_handed_in = f'["{NAME}"]\n"zoe" = 2026-09-26T12:00:00+02:00\n'
+    released.course.extensions_file.write_text(not_yet_handed_in)
+    reason = handout.too_early(released.course, released.assignment, late)
+    assert reason == "00_tiny: the latest extension ends on 26 September 2026, 12:00 +0200."
 
 
 def test_solutions_are_refused_with_a_reason_or_forced_with_a_warning(released: Class) -> None:

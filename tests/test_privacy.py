@@ -57,6 +57,7 @@ def test_nothing_is_left_of_who_is_forgotten(own_class: Class, exchange: Path) -
     assert not [path for path in root.rglob("*") if WHO in path.name]
     # eve's answer resembles dana's, whose name stands in a comment of dana's alone
     assert not [path for path in root.rglob("*") if path.is_file() and b"dana" in path.read_bytes()]
+    assert "ada" in own_class.course.extensions_file.read_text()
     kept = [line for line in lines if json.loads(line)["student"] != WHO]
     assert (root / "audit.jsonl").read_text().splitlines() == kept and len(kept) == len(lines) - 1
     assert {path for path in root.rglob("*") if path.is_file()} == others - {

@@ -4,6 +4,7 @@ import json
 import random
 import re
 import shutil
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tiny_class import NAME, Class
 from typer.testing import CliRunner
 
 from autograder.cli import app
+from autograder.config import CourseError
+from autograder.page import _report
 from autograder.report import data, similarity
 from autograder.report.page import extract, page
 from autograder.report.similarity import Text
@@ -147,6 +150,20 @@ def test_the_page_loads_and_runs_nothing(at_class: Class) -> None:
     assert html.count("<svg role") == html.count("<desc>") == 2
     assert "5 students are too few" in html
     assert "Similarity is no proof" in html
+
+
+def test_the_staffs_page_shows_the_same(at_class: Class) -> None:
+    shown = _report(NAME)
+    assert shown.startswith("<!doctype html>") and "Tiny: class report" in shown
+    with pytest.raises(CourseError, match="There is no assignment"):
+        _report("../../etc")
+
+
+def test_a_huge_answer_delays_nobody() -> None:
+    huge = "(" * 10**6 + '"""' * 10**5
+    started = time.process_time()
+    compared(ada=huge, ben=huge + "x", cem=BASE)
+    assert time.process_time() - started < 10
 
 
 def test_texts_of_students_are_escaped() -> None:

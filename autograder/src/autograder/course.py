@@ -44,6 +44,11 @@ class Course:
         return self.root / "audit.jsonl"
 
     @property
+    def extensions_file(self) -> Path:
+        """Later deadlines of some students: a table per assignment, a date per student."""
+        return self.root / "extensions.toml"
+
+    @property
     def config_file(self) -> Path:
         return self.root / "nbgrader_config.py"
 

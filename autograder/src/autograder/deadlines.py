@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Assignment as AssignmentRow
+from nbgrader.api import Gradebook, SubmittedAssignment
 
 from autograder import extensions
 from autograder.config import Assignment
 from autograder.course import Course
 
 
-def deadline(book: Gradebook, assignment: Assignment, student: str) -> datetime:
-    """The assignment's date, or the later one that this student was given."""
-    try:
-        extension = book.find_submission(assignment.name, student).extension
-    except MissingEntry:
-        extension = None
-    return assignment.due + extension if extension else assignment.due
+def deadlines(course: Course, book: Gradebook, assignment: Assignment) -> dict[str, datetime]:
+    """The later dates that some students were given, those who have not handed in included."""
+    given = {
+        each.student.id: assignment.due + each.extension
+        for each in book.db.query(SubmittedAssignment)
+        .join(AssignmentRow, AssignmentRow.id == SubmittedAssignment.assignment_id)
+        .filter(AssignmentRow.name == assignment.name)
+        if each.extension
+    }
+    return given | extensions.read(course).get(assignment.name, {})
 
 
 def last_deadline(course: Course, book: Gradebook, assignment: Assignment) -> datetime:
     """When nobody may hand in any more."""
-    granted = extensions.read(course).get(assignment.name, {}).values()
-    students = (each.id for each in book.students)
-    given = (deadline(book, assignment, student) for student in students)
-    return max([assignment.due, *granted, *given])
+    return max([assignment.due, *deadlines(course, book, assignment).values()])
 
 
 def handed_in_at(stamp: datetime) -> datetime:

@@ -26,17 +26,13 @@ HEAD = """\
 Extensions = dict[str, dict[str, datetime]]
 
 
-def path_of(course: Course) -> Path:
-    return course.root / "extensions.toml"
-
-
 def read(course: Course) -> Extensions:
     """assignment -> student -> until when, with its time zone.
 
     Raises:
         CourseError: the file is damaged.
     """
-    path = path_of(course)
+    path = course.extensions_file
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -84,7 +80,7 @@ def set_extension(
         known.setdefault(assignment.name, {}).pop(student, None)
         if until is not None:
             known[assignment.name][student] = until
-        _write(path_of(course), known)
+        _write(course.extensions_file, known)
     if until is None:
         with suppress(MissingEntry):
             book.find_submission(assignment.name, student).extension = None
@@ -100,7 +96,7 @@ def forget(course: Course, student: str) -> None:
         if any(student in students for students in known.values()):
             for students in known.values():
                 students.pop(student, None)
-            _write(path_of(course), known)
+            _write(course.extensions_file, known)
 
 
 def enter(book: Gradebook, course: Course, assignment: str, student: str) -> None:

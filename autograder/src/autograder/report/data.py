@@ -19,7 +19,7 @@ from autograder.build import read_source
 from autograder.classroom import gradebook, nbgrader_api
 from autograder.config import Assignment, CourseError
 from autograder.course import Course
-from autograder.deadlines import deadline, handed_in_at
+from autograder.deadlines import deadlines, handed_in_at
 from autograder.grade import GRADED, Releases
 from autograder.rebuild import OWN
 from autograder.report import similarity
@@ -59,7 +59,7 @@ class Item:
     """An exercise or a written answer.
 
     Attributes:
-        share: mean share of its points, 0 to 1.
+        share: mean share of its points, 0 to 1; None while nobody's is decided.
         full: how many have all its points.
         blank: how many left it as it was released.
         r: correlation with the sum of the other items; None when it says nothing.
@@ -69,7 +69,7 @@ class Item:
     name: str
     by_hand: bool
     points: float
-    share: float
+    share: float | None
     full: int
     blank: int
     students: int
@@ -180,11 +180,13 @@ def read_hands(course: Course, assignment: Assignment) -> list[Hand]:
     found = course.root.glob(f"autograded/*/{assignment.name}/{assignment.notebook}.ipynb")
     hands = []
     with gradebook(api) as book:
+        given = deadlines(course, book, assignment)
         for path in sorted(found):
             notebook = nbformat.read(path, as_version=4)
             if "result" in notebook.metadata.get("sft2rl", {}):
                 student = path.parent.parent.name
-                hands.append(_hand(book, assignment, student, notebook, releases))
+                due = given.get(student, assignment.due)
+                hands.append(_hand(book, assignment, student, due, notebook, releases))
     return hands
 
 
@@ -192,6 +194,7 @@ def _hand(
     book: Gradebook,
     assignment: Assignment,
     student: str,
+    due: datetime,
     notebook: NotebookNode,
     releases: Releases,
 ) -> Hand:
@@ -209,7 +212,7 @@ def _hand(
             decided = not grade.needs_manual_grade and grade.max_score > 0
             shares[name] = (grade.score or 0.0) / grade.max_score if decided else None
         if submission.timestamp is not None:
-            left = deadline(book, assignment, student) - handed_in_at(submission.timestamp)
+            left = due - handed_in_at(submission.timestamp)
             hours = left.total_seconds() / 3600
     record = notebook.metadata.sft2rl.result
     release, _ = releases.find(notebook.metadata.sft2rl.get("release"))
@@ -278,7 +281,7 @@ def items(hands: list[Hand], counted: list[str]) -> list[Item]:
                 name,
                 name.startswith(cells.WRITTEN),
                 max(hand.points.get(name, 0.0) for hand in hands),
-                mean(shares) if shares else math.nan,
+                mean(shares) if shares else None,
                 sum(share > 1 - 1e-9 for share in shares),
                 sum(name in hand.blank for hand in hands),
                 len(shares),

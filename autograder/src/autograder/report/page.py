@@ -105,7 +105,7 @@ def _items(items: list[Item]) -> str:
     rows = [
         (
             _name(item.name) + (" by hand" if item.by_hand else ""),
-            "–" if math.isnan(item.share) else f"{meter(item.share)} {item.share:.0%}",
+            "–" if item.share is None else f"{meter(item.share)} {item.share:.0%}",
             str(item.full),
             str(item.blank),
             _discrimination(item),
