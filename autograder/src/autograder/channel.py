@@ -156,8 +156,9 @@ class Channel:
             raise wire.WireError("malformed call-back")
         self._depth += 1
         forks = list(self.forks)
+        encoder = wire.Encoder(self.special)
         try:
-            value = self.functions[number](*call[0], **call[1])
+            tree = encoder.encode(self.functions[number](*call[0], **call[1]))
         except (ForkEnded, ChannelBroken, wire.WireError):
             raise
         except Exception as error:
@@ -169,8 +170,6 @@ class Channel:
             return
         finally:
             self._depth -= 1
-        encoder = wire.Encoder(self.special)
-        tree = encoder.encode(value)
         header = {"op": "return", "nonce": "", "value": tree}
         wire.send(self.sandbox.sock, header, encoder.blobs)
 

@@ -175,7 +175,8 @@ class _Grading:
         except ChannelBroken:
             self.submission.execute()
             return frozenset(self.points)
-        return frozenset(reply.get("defined", []))
+        found = reply.get("defined")
+        return frozenset(name for name in self.points if isinstance(found, list) and name in found)
 
     def _exercise(self, name: str, bindings: dict[str, Any]) -> ExerciseResult:
         results, timeouts = [], 0

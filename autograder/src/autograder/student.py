@@ -105,8 +105,11 @@ class Student:
         value = got.get("value") if isinstance(got, dict) else None
         if not isinstance(value, torch.Tensor):
             raise StudentFailed("Your function must return a tensor that can be differentiated.")
-        grads = dict(zip(wrt, got["grads"], strict=True))
-        return Gradient(value, grads, got["requires_grad"] is True)
+        grads = got.get("grads")
+        if not isinstance(grads, list) or len(grads) != len(wrt) or not all(map(_is_grad, grads)):
+            raise ChannelBroken("protocol")
+        grads = dict(zip(wrt, grads, strict=True))
+        return Gradient(value, grads, got.get("requires_grad") is True)
 
     def new(self, name: str, *args: Any, **kwargs: Any) -> Handle:
         """An object of the student's class."""
@@ -216,6 +219,10 @@ def pullback(function: Any) -> Any:
     return pull
 
 
+def _is_grad(value: Any) -> bool:
+    return value is None or isinstance(value, torch.Tensor)
+
+
 def _is_real(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and value.is_floating_point()
 
@@ -246,7 +253,10 @@ class Handle:
         """The next `count` items of an iterator (fewer if it ends)."""
         if self._ref.kind != "iterator":
             raise StudentFailed("Your function must return an iterator.")
-        return self._student._ask("take", object=self._ref.number, count=count)
+        items = self._student._ask("take", object=self._ref.number, count=count)
+        if not isinstance(items, list) or len(items) > count:
+            raise ChannelBroken("protocol")
+        return items
 
     def raised(self, name: str, *args: Any, **kwargs: Any) -> str | None:
         """What a method raised; see `Student.raised`."""

@@ -27,6 +27,8 @@ MAX_HEADER = 32 * 2**20
 MAX_BLOBS = 256 * 2**20
 MAX_NODES = 1_000_000
 MAX_DEPTH = 24
+# A node is at most two lists, and a pair of a dict one more.
+MAX_BRACKETS = 3 * MAX_NODES
 MAX_INT_DIGITS = 1000
 _LENGTHS = struct.Struct("!II")
 
@@ -77,6 +79,8 @@ def receive(
         raise WireError("frame too large")
     text = _read(sock, header_size, left)
     data = _read(sock, blob_size, left)
+    if text.count(b"[") + text.count(b"{") > MAX_BRACKETS:
+        raise WireError("too many parts")
     try:
         header = json.loads(text)
     except (ValueError, RecursionError) as error:
