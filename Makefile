@@ -1,5 +1,5 @@
 # Everything a newcomer needs; `make demo` and `make test` set up what they need by themselves.
-.PHONY: help setup demo test lint check hub e2e clean headers docs/conventions.md
+.PHONY: help setup demo test lint check hub e2e soak clean headers docs/conventions.md
 SHELL := /bin/bash
 PY := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
@@ -41,6 +41,9 @@ e2e: setup  ## a week of the course in a real browser on a real hub (as root)
 	bash tools/system-packages.sh chromium
 	bash hub/sample.sh $(HUB_DIR) --fresh
 	$(PY) -m pytest tests/e2e -x
+
+soak: setup  ## long repetitions of grading under load and with processes killed (SOAK_ROUNDS=10)
+	$(PY) -m pytest tests -m soak
 
 docs/conventions.md: setup  ## every stub and convention, made from solutions/
 	$(PY) tools/make_conventions.py

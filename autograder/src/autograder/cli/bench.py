@@ -41,8 +41,10 @@ def bench(
     project: DPO and RLOO with the project's code and with TRL's trainers, one thread, float32;
     tokens per second of CPU time, and peak memory of the process.
 
-    grading: a class graded by `course grade`, by the same tests without sandbox or gradebook, and
-    by stock nbgrader; CPU seconds of the whole machine, so run nothing else.
+    grading: a class graded by `course score` and `course grade`, by the same tests without sandbox
+    or gradebook ("floor"), and by stock nbgrader; CPU seconds for each further submission, how much
+    that is above the floor, CPU seconds for starting, and peak memory. Only `course grade` takes
+    the whole class.
     """
     if name == "project":
         return _bench_project(python, steps, rounds, json_)
@@ -52,20 +54,32 @@ def bench(
 
 
 def _bench_grading(assignment: Assignment, students: int, peers: int, json_: bool) -> int:
-    from dataclasses import asdict
-
     from autograder import bench_grading
 
     with err.status(f"grading {students} submissions of {assignment.name}, some minutes"):
-        costs = bench_grading.compare(assignment, students, peers)
+        report = bench_grading.compare(assignment, students, peers)
     if json_:
-        print(json.dumps([asdict(cost) for cost in costs], indent=2))
+        print(json.dumps(report, indent=2))
         return DONE
-    table = Table(box=None, title=assignment.name, title_justify="left")
-    for heading in ("side", "submissions", "CPU s each", "s each"):
+    out.print(
+        f"{assignment.name}: {report['cores']} cores, load {report['load']:.1f} before; "
+        f"CPU seconds of the {report['counted']}",
+        highlight=False,
+    )
+    table = Table(box=None)
+    for heading in ("side", "submissions", "CPU s each", "above", "CPU s once", "s in all", "MB"):
         table.add_column(heading, justify="left" if heading == "side" else "right")
-    for cost in costs:
-        table.add_row(cost.side, str(cost.submissions), f"{cost.cpu:.3f}", f"{cost.wall:.3f}")
+    floor = report["sides"][0]["cpu"]
+    for side in report["sides"]:
+        table.add_row(
+            side["side"],
+            str(side["submissions"]),
+            f"{side['cpu']:.3f}",
+            f"{side['cpu'] - floor:.3f}",
+            f"{side['start']:.2f}",
+            f"{side['wall']:.1f}",
+            f"{side['peak_mb']:.0f}" if side["peak_mb"] else "",
+        )
     out.print(table)
     return DONE
 
