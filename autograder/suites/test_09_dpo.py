@@ -246,6 +246,18 @@ def test_both_sides_of_a_pair_get_a_gradient(student: Student, draw: Draw):
     )
 
 
+@exercise("reward_model_loss")
+def test_every_pair_of_a_large_batch_counts_in_full(student: Student, draw: Draw):
+    """Three hundred pairs, some with gaps of a hundred thousand."""
+    chosen, rejected = draw.normal(300), draw.normal(300)
+    chosen[::7] -= draw.uniform(50_000, 100_000, 43)
+    expect(student.reward_model_loss(chosen, rejected)).close(
+        nll(chosen - rejected).mean(),
+        "The mean runs over all pairs of the batch, and a loss may be as large as the gap: no "
+        "clamp, no limit.",
+    )
+
+
 # --- fit_bt -------------------------------------------------------------------------------------
 
 
@@ -409,6 +421,19 @@ def test_one_long_text(student: Student, draw: Draw):
 
 
 @exercise("sequence_reward", weight=0.5)
+def test_padding_may_hold_anything(student: Student, draw: Draw):
+    """Padding filled with huge numbers; then texts of one token with hidden states of width 1."""
+    hidden, w = 3 * draw.normal(3, 6, 2), draw.normal(2)
+    mask, ends = spans([(0, 3), (2, 5), (1, 2)], 6), [3, 5, 2]
+    hidden = torch.where(mask[..., None] > 0, hidden, 1e15 * torch.ones_like(hidden))
+    message = "What stands at padding must not reach the reward at all: pick one position, [B]."
+    expect(student.sequence_reward(hidden, mask, w)).close(read_at(hidden, ends, w), message)
+    hidden, w = draw.normal(2, 1, 1), draw.normal(1)
+    got = student.sequence_reward(hidden, spans([(0, 0), (0, 0)], 1), w)
+    expect(got).close(read_at(hidden, [0, 0], w), message)
+
+
+@exercise("sequence_reward", weight=0.5)
 def test_masks_of_every_type(student: Student, draw: Draw):
     """The mask as booleans and as floats."""
     hidden, w = draw.normal(3, 5, 4), draw.normal(4)
@@ -495,6 +520,18 @@ def test_objective_is_differentiable_in_the_policy(student: Student, draw: Draw)
     )
 
 
+@exercise("kl_objective")
+def test_tiny_references_and_a_large_beta(student: Student, draw: Draw):
+    """A likely completion that the reference all but excludes; beta = 40."""
+    p, r, rest = draw.probs(3), draw.normal(3), draw.probs(2)
+    ref = torch.cat([torch.tensor([1e-12], dtype=F64), rest * (1 - 1e-12)])
+    expect(student.kl_objective(p, ref, r, 40.0)).close(
+        objective(p, ref, r, 40.0),
+        "Tiny probabilities of the reference count in full, and so does beta: no clamp, no "
+        "epsilon.",
+    )
+
+
 # --- log_partition ------------------------------------------------------------------------------
 
 
@@ -531,6 +568,20 @@ def test_rewards_far_above_beta(student: Student, draw: Draw):
         want,
         "e^(R / beta) overflows for large R / beta and is 0 for very negative ones: use logsumexp.",
     )
+
+
+@exercise("log_partition")
+def test_tiny_references_and_rewards_beyond_all_limits(student: Student, draw: Draw):
+    """A completion of 1e-14 whose reward makes up for it; R / beta of a million, either sign."""
+    ref = torch.cat([torch.tensor([1e-14], dtype=F64), draw.probs(3) * (1 - 1e-14)])
+    gap = draw.normal(4)
+    gap[0] += math.log(1e14)
+    want = weights(ref, gap, 1.0).sum().log()
+    for zero in (0.0, 1e6, -1e6):
+        expect(student.log_partition(ref, (gap + zero) / 1000, 1e-3)).close(
+            want + zero,
+            "ln pi_ref + R / beta counts as it is: no clamp, no epsilon in the logarithm.",
+        )
 
 
 @exercise("log_partition")
@@ -597,6 +648,19 @@ def test_small_beta_stays_finite(student: Student, draw: Draw):
         optimum(ref, gap, 1.0),
         "e^(R / beta) overflows: add R / beta to ln pi_ref and take a softmax. A constant "
         "added to all rewards of a prompt changes nothing.",
+    )
+
+
+@exercise("optimal_policy")
+def test_beta_of_any_size(student: Student, draw: Draw):
+    """R / beta in the millions with close rewards, and a beta of a thousand."""
+    ref, gap = draw.probs(4), draw.normal(4)
+    message = "beta and R / beta count as they are, however large or small: no clamp, no floor."
+    expect(student.optimal_policy(ref, 20 + 1e-5 * gap, 1e-5)).close(
+        optimum(ref, gap, 1.0), message, rtol=1e-6
+    )
+    expect(student.optimal_policy(ref, 300 * gap, 1000.0)).close(
+        optimum(ref, 0.3 * gap, 1.0), message
     )
 
 
@@ -680,6 +744,20 @@ def test_small_beta_has_a_finite_regret(student: Student, draw: Draw):
     )
 
 
+@exercise("objective_gap")
+def test_one_reference_for_many_policies(student: Student, draw: Draw):
+    """Policies [3, 4] against one reference and one set of rewards, [4], some in the thousands."""
+    p, ref = draw.probs(3, 4), draw.probs(4)
+    r = torch.tensor(draw.shuffled([5000.0, 1.0, -0.5, -4000.0]), dtype=F64)
+    for rewards, beta in ((r, 0.01), (r / 1000, 2.5)):
+        best = optimum(ref, (rewards - rewards.max()).clamp_min(-700 * beta), beta)
+        want = objective(best, ref, rewards, beta) - objective(p, ref, rewards, beta)
+        expect(student.objective_gap(p, ref, rewards, beta)).close(
+            want,
+            "The arguments broadcast, [..., K] against [K]; and a regret may be large: no clamp.",
+        )
+
+
 # --- implicit_reward ----------------------------------------------------------------------------
 
 
@@ -708,10 +786,10 @@ def test_reward_is_beta_times_the_log_ratio(student: Student, draw: Draw):
 @exercise("implicit_reward")
 def test_long_completions_do_not_underflow(student: Student, draw: Draw):
     """Log-probabilities of completions with thousands of tokens."""
-    ref = -draw.uniform(1000, 5000, 4)
-    h = draw.uniform(600, 900, 4) * torch.tensor([1.0, -1.0, 1.0, -1.0], dtype=F64)
-    expect(student.implicit_reward(ref + h, ref, 0.2)).close(
-        0.2 * h,
+    ref = -draw.uniform(100_000, 500_000, 4)
+    h = draw.uniform(60_000, 90_000, 4) * torch.tensor([1.0, -1.0, 1.0, -1.0], dtype=F64)
+    expect(student.implicit_reward(ref + h, ref, 20.0)).close(
+        20.0 * h,
         "Implicit rewards of any size count in full, without a clamp. exp of such "
         "log-probabilities is 0: subtract logarithms, do not divide probabilities.",
     )
@@ -855,10 +933,24 @@ def test_reductions_of_dpo(student: Student, draw: Draw):
 
 
 @exercise("dpo_loss")
+def test_a_settled_pair_still_costs_a_little(student: Student, draw: Draw):
+    """One pair with beta = 4 and a gap of about 6: the loss is about e^-24, not 0."""
+    chosen, rejected, ref_chosen, _ = pairs_of_logps(draw, 1)
+    ref_rejected = rejected - chosen + ref_chosen + draw.uniform(5.8, 6.2, 1)
+    pairs = (chosen, rejected, ref_chosen, ref_rejected)
+    expect(student.dpo_loss(*pairs, 4.0, reduction="none")).close(
+        nll(4.0 * gap_of(pairs)),
+        "-ln sigma(z) never reaches 0, and beta counts as it is: softplus(-z) or -logsigmoid(z), "
+        "without threshold or cap.",
+        rtol=1e-6,
+    )
+
+
+@exercise("dpo_loss")
 def test_gradients_of_dpo(student: Student, draw: Draw):
     """Gradients in the chosen and rejected log-probabilities, by value, also at huge gaps."""
     pairs = list(pairs_of_logps(draw, 6))
-    pairs[0][:2] += torch.tensor([3000.0, -3000.0], dtype=F64)
+    pairs[0][:2] += torch.tensor([300_000.0, -300_000.0], dtype=F64)
     got = student.grad("dpo_loss", *pairs, 0.5, wrt=(0, 1))
     pull = 0.5 * sigma(-0.5 * gap_of(pairs)) / 6
     message = (
@@ -917,6 +1009,17 @@ def test_gradient_at_huge_gaps(student: Student, draw: Draw):
     expect(got).close(
         (-want, want),
         "At huge gaps sigma is 0 or 1: an exponential of the gap overflows, use torch.sigmoid.",
+    )
+
+
+@exercise("dpo_loss_gradient")
+def test_gradient_of_one_pair_with_a_large_beta(student: Student, draw: Draw):
+    """A batch of one pair, beta = 6."""
+    pairs = pairs_of_logps(draw, 1)
+    pairs = (pairs[0], pairs[0] - 0.3, pairs[2], pairs[2] + draw.uniform(-0.2, 0.2, 1))
+    pull = 6 * sigma(-6 * gap_of(pairs))
+    expect(student.dpo_loss_gradient(*pairs, 6.0)).close(
+        (-pull, pull), "A batch of one pair keeps its dimension, [1], and beta counts as it is."
     )
 
 
@@ -990,13 +1093,15 @@ def test_deterministic_labels_push_past_the_optimum(student: Student, draw: Draw
 
 @exercise("dpo_population_gradient")
 def test_extreme_logits_stay_finite(student: Student, draw: Draw):
-    """Logits that are hundreds apart."""
+    """Logits that are thousands apart, with a usual beta and with a tiny one."""
     theta = torch.tensor([1500.0, 0.0, -1500.0], dtype=F64) + draw.normal(3)
     prefs, mu, ref = preferences(draw, 3), draw.probs(9).reshape(3, 3), draw.probs(3)
-    expect(student.dpo_population_gradient(theta, prefs, mu, ref, 0.8)).close(
-        population_gradient(theta, prefs, mu, ref, 0.8),
-        "softmax underflows to 0 before the logarithm: use log_softmax, or the logits themselves.",
-    )
+    for beta in (0.8, 1e-3):
+        expect(student.dpo_population_gradient(theta, prefs, mu, ref, beta)).close(
+            population_gradient(theta, prefs, mu, ref, beta),
+            "softmax underflows to 0 before the logarithm: use log_softmax, or the logits "
+            "themselves, and clamp nothing.",
+        )
 
 
 # --- ipo_loss -----------------------------------------------------------------------------------
@@ -1025,6 +1130,17 @@ def test_ipo_loss_of_a_batch(student: Student, draw: Draw):
             ).mean(),
         },
     )
+
+
+@exercise("ipo_loss")
+def test_tau_of_any_size(student: Student, draw: Draw):
+    """A tau of 0.001, whose target is far away, and one of 20."""
+    pairs = pairs_of_logps(draw, 5)
+    for tau in (0.001, 20.0):
+        expect(student.ipo_loss(*pairs, tau)).close(
+            ((gap_of(pairs) - 1 / (2 * tau)) ** 2).mean(),
+            "The target is 1 / (2 tau) for every tau, however far away: no cap.",
+        )
 
 
 @exercise("ipo_loss")
@@ -1101,9 +1217,10 @@ def test_certain_labels(student: Student, draw: Draw):
 
 @exercise("ipo_two_arm_solution", weight=2)
 def test_uncertain_labels(student: Student, draw: Draw):
-    """Label probabilities above and below one half."""
-    tau = draw.choice([0.3, 0.7, 1.3])
-    for p in (draw.choice([0.7, 0.8, 0.9]), draw.choice([0.15, 0.25, 0.35])):
+    """Label probabilities above and below one half, and a large tau."""
+    usual = draw.choice([0.3, 0.7, 1.3])
+    certain, doubtful = draw.choice([0.7, 0.8, 0.9]), draw.choice([0.15, 0.25, 0.35])
+    for tau, p in ((usual, certain), (usual, doubtful), (20 * usual, certain)):
         odds = math.log(p / (1 - p))
         expect(student.ipo_two_arm_solution(tau, p)).close(
             two_arm_optimum(tau, p),
@@ -1219,6 +1336,21 @@ def test_certain_labels_and_tiny_tau(student: Student, draw: Draw):
     expect(student.ipo_closed_form(ref, draw.probs(3), order, 1e-4)).close(
         torch.tensor([1.0, 0.0, 0.0], dtype=F64), text
     )
+
+
+@exercise("ipo_closed_form")
+def test_tiny_references_and_a_large_tau(student: Student, draw: Draw):
+    """A reference of 1e-10 for the favourite with a small tau; then a tau of 6."""
+    ref = torch.cat([torch.tensor([1e-10], dtype=F64), draw.probs(3) * (1 - 1e-10)])
+    mu, prefs = draw.probs(4), preferences(draw, 4)
+    prefs[0, 1:], prefs[1:, 0] = 0.97, 0.03
+    for tau in (0.03, 6.0):
+        expect(student.ipo_closed_form(ref, mu, prefs, tau)).close(
+            tilt(ref, prefs @ mu, tau),
+            "Tiny probabilities of the reference count in full, and tau as it is: no epsilon, no "
+            "cap.",
+            rtol=1e-8,
+        )
 
 
 @exercise("ipo_closed_form")

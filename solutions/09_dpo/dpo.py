@@ -529,8 +529,9 @@ def objective_gap(
 
     Args:
         probs: [..., K] the policy; may contain zeros.
-        ref_probs: [..., K] the reference, positive.
-        rewards: [..., K] rewards.
+        ref_probs: [..., K] the reference, positive; broadcasts with `probs`, so one [K]
+            may serve many policies.
+        rewards: [..., K] rewards; broadcast likewise.
         beta: weight of the KL, positive.
 
     Returns:

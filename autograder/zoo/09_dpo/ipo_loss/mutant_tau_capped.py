@@ -1,0 +1,12 @@
+"""Caps tau at 1.
+
+message: no cap
+"""
+
+
+def ipo_loss(a, b, c, d, tau, reduction="mean"):
+    t = 1 / (2 * min(tau, 1.0))
+    loss = (a - c.detach() - b + d.detach() - t) ** 2
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(reduction)
+    return loss if reduction == "none" else getattr(loss, reduction)()
