@@ -214,6 +214,18 @@ def test_any_sizes_and_any_eos_will_do(student: Student, draw: Draw):
 
 
 @exercise("greedy_decode")
+def test_long_completions_are_written_to_their_end(student: Student, draw: Draw):
+    """Forty certain tokens after prompts of two; the EOS comes last, or does not come."""
+    after, order = chain(draw, 43)
+    ids = torch.tensor([[order[5], order[0]], [order[7], order[1]]])
+    for eos in (order[40], order[42]):
+        want = filled(ids.tolist(), after, 40, eos)
+        expect(student.greedy_decode(story(after), ids, 40, eos)).equals(
+            want, "Go on until every row has its EOS or max_new_tokens tokens, however many."
+        )
+
+
+@exercise("greedy_decode")
 def test_the_largest_logit_counts_whatever_its_sign(student: Student, draw: Draw):
     """Certain tokens again, but all logits negative."""
     after, order = chain(draw, 6)
@@ -308,6 +320,12 @@ def test_tokens_that_are_ruled_out_stay_out(student: Student, draw: Draw):
     got = student.temperature_probs(probs.log(), 1.7)
     expect(got).close(powers(probs, 1.7), "A logit of -inf gives probability 0, not nan.")
     expect(got).true(bool((got[probs == 0] == 0).all()), "A logit of -inf gives exactly 0.")
+    hot = student.temperature_probs(probs.log(), 1e6)
+    expect(hot).close(
+        (probs > 0).to(DOUBLE) / (probs > 0).sum(-1, keepdim=True),
+        "A logit of -inf gives exactly 0 however hot it is: no large number stands in for it.",
+        rtol=1e-4,
+    )
 
 
 @exercise("temperature_probs")
@@ -412,10 +430,30 @@ def test_with_p_one_every_token_is_kept(student: Student, draw: Draw):
         rtol=1e-10,
         scale=1e-7 * 1e3,
     )
+    rare = torch.cat([spread(draw) * (1 - 3e-12), doubles(1e-12, 2e-12)])
+    got = student.top_p_filter(rare, 1.0)
+    expect(got).tensor((9,), DOUBLE, "Return probabilities of the same shape and dtype.")
+    expect(got).true(
+        bool((got > 0).all()),
+        "With p = 1 every token of positive probability is kept, however rare it is.",
+    )
     tenth = torch.full((2, 10), 0.1, dtype=torch.float32)
     expect(student.top_p_filter(tenth, 1)).close(
         tenth, "With p = 1 nothing is removed, in float32 too."
     )
+
+
+@exercise("top_p_filter")
+def test_p_close_to_one_still_cuts(student: Student, draw: Draw):
+    """Probabilities that fall by factors of ten; p = 0.995 and then closer and closer to 1."""
+    probs = doubles(0.9, 0.09, 0.009, 9e-4, 9e-5, 9e-6, 1e-6)[draw.shuffled(range(7))]
+    for kept in (3, 4, 5, 6):
+        expect(student.top_p_filter(probs, 1 - 5 * 10.0**-kept)).close(
+            nucleus(probs, 1 - 5 * 10.0**-kept),
+            "Compare the running sum with p itself: only p = 1 keeps everything, and no margin is "
+            "added to p or taken from it.",
+            rtol=1e-10,
+        )
 
 
 @exercise("top_p_filter", weight=2)
@@ -523,7 +561,7 @@ def test_rounding_at_the_upper_end(student: Student, draw: Draw):
     """A u above the last cumulative sum, with and without impossible tokens at the end, behind
     a token of small probability."""
     for zeros in (0, 2):
-        likely, small = draw.probs(2) * (1 - 3e-6), doubles(2e-7)
+        likely, small = draw.probs(2) * (1 - 3e-6), doubles(1e-12)
         probs = torch.cat([likely, small, torch.zeros(zeros, dtype=DOUBLE)]).float()
         u = torch.tensor(1 - 1e-7, dtype=DOUBLE)
         expect(student.sample_from(probs, u)).equals(
@@ -828,6 +866,13 @@ def test_tokens_that_are_never_drafted(student: Student, draw: Draw):
     expect(student.speculative_output_distribution(p, q)).close(
         p, "Where q = 0 there is nothing to accept, and 0/0 must not become nan."
     )
+    rare = torch.cat([q * (1 - 1e-7), doubles(1e-7)])
+    wide = torch.cat([p * 0.8, doubles(0.2)])
+    expect(student.speculative_output_distribution(wide, rare, odd_accept, odd_residual)).close(
+        law(wide, rare, odd_accept, odd_residual),
+        "A token that is drafted very seldom is a draft, too: only q = 0 is left out.",
+        rtol=1e-12,
+    )
     asked: list[int] = []
 
     def watching(p: torch.Tensor, q: torch.Tensor, token: int) -> float:
@@ -1073,6 +1118,55 @@ def test_the_outcomes_have_the_exact_law(student: Student, draw: Draw):
             count = sum(n for y, n in counts.items() if group(y) == value)
             chance = sum(weight for y, weight in exact.items() if group(y) == value)
             expect(counts).true(not too_far(count, 300, chance), message)
+
+
+def long_tailed(likely: float, tail: float, size: int) -> torch.Tensor:
+    """One likely token, a crowd of equal ones, and a tail of a fifth of the tokens."""
+    rare = size // 5
+    crowd = torch.full((size - 1 - rare,), (1 - likely - tail) / (size - 1 - rare), dtype=DOUBLE)
+    return torch.cat([doubles(likely), crowd, torch.full((rare,), tail / rare, dtype=DOUBLE)])
+
+
+@exercise("speculative_step", weight=2)
+def test_no_law_is_bent(student: Student, draw: Draw):
+    """2,000 steps of one draft in a vocabulary of 128: groups of outcomes against their law.
+
+    The draft has 64 tokens, of which the target likes a few as much and most hardly at all; the
+    residual lives on the other 64, and the bonus has a long tail.
+    """
+    gone, liked = 1 / 500, 0.97  # p/q of the tokens that are hardly liked, or a little less
+    q = torch.cat([long_tailed(0.4, 0.25, 64), torch.zeros(64, dtype=DOUBLE)])
+    kept = q * torch.cat([doubles(1.0), torch.full((51,), gone), torch.full((76,), liked)])
+    replaced = torch.cat([torch.zeros(64, dtype=DOUBLE), long_tailed(0.5, 0.08, 64)])
+    first = kept + (1 - kept.sum()) * replaced
+    bonus = long_tailed(0.5, 0.06, 128)
+    order = torch.tensor(draw.shuffled(range(128)))
+    got = student.many_steps(q[order][None], torch.stack([first, bonus])[:, order], 2000,
+                             draw.generator())  # fmt: skip
+    steps = [[order[token].item() for token in tokens_of(step)] for step in got]
+    seen = [(len(step), *step) for step in steps]
+    message = (
+        "Over very many steps the outcomes do not have the law of the algorithm: drafts come from "
+        "q, acceptance is min(1, p/q), replacements come from the whole residual and the bonus "
+        "from the whole p, none of them sharpened, cut or smoothed."
+    )
+    expect({len(step) for step in steps}).equals({1, 2}, message)
+    for length, tokens, weights in (
+        (2, range(1), kept),
+        (2, range(1, 52), kept),
+        (2, range(52, 64), kept),
+        (1, range(64), first - kept),
+        (1, range(64, 65), first - kept),
+        (1, range(65, 116), first - kept),
+        (1, range(116, 128), first - kept),
+    ):
+        count = sum(each[0] == length and each[1] in tokens for each in seen)
+        chance = float(weights[list(tokens)].sum().clamp(min=1e-15))
+        expect(seen).true(not too_far(count, 2000, chance), message)
+    last = [step[1] for step in steps if len(step) == 2]
+    for tokens in (range(1), range(1, 103), range(103, 128)):
+        count = sum(token in tokens for token in last)
+        expect(seen).true(not too_far(count, len(last), float(bonus[list(tokens)].sum())), message)
 
 
 @exercise("speculative_step")

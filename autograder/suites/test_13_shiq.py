@@ -297,6 +297,15 @@ def chain(length):
     }
 
 
+def late_and_small(length):
+    """The same chain with a single reward of 1e-9, at its end."""
+    mdp = chain(length)
+    return mdp | {"reward": 1e-9 * mdp["done"].double()}
+
+
+SMALL = "The values of a chain are its last reward, however small: go on until nothing changes."
+
+
 # --- v_pi_exact ----------------------------------------------------------------------------------
 
 VALUE = "v(s) = sum over a of pi(a|s) (r + v(s')), with v = 0 after the end."
@@ -339,11 +348,14 @@ def test_a_policy_may_be_deterministic(student: Student, draw: Draw):
 
 @exercise("v_pi_exact")
 def test_long_episodes_and_single_states(student: Student, draw: Draw):
-    """A chain of 80 states, and an MDP of one state."""
+    """A chain of 80 states, one with a tiny reward at its end, and an MDP of one state."""
     length = draw.integer(70, 90)
     expect(student.v_pi_exact(chain(length), torch.ones(length, 1, dtype=F64))).close(
         torch.arange(length, 0, -1).double(),
         "A chain of n states with rewards 1 has the values n, n - 1, ..., 1: go on to the end.",
+    )
+    expect(student.v_pi_exact(late_and_small(9), torch.ones(9, 1, dtype=F64))).close(
+        torch.full((9,), 1e-9, dtype=F64), SMALL
     )
     one = small_mdp(draw, 1, 2)
     pi = draw.probs(1, 2)
@@ -463,10 +475,14 @@ def test_only_assistant_turns_are_marked(student: Student, draw: Draw):
 
 @exercise("turn_mask")
 def test_empty_turns_and_empty_conversations(student: Student, draw: Draw):
-    """An empty turn has no token, a conversation without turns none at all."""
+    """An empty turn has no token, a conversation without turns none at all; unusual names."""
     a, b = draw.integer(1, 9), draw.integer(1, 9)
     got = student.turn_mask(["assistant", "user", "assistant", "user"], [[a], [], [], [a, b]])
     expect(got).equals(torch.tensor([1, 0, 0]), MINE)
+    roles = ["developer", "assistant", "critic", "assistant 2", "function", ""]
+    expect(student.turn_mask(roles, [[a], [b], [a], [b], [a], [b]])).equals(
+        torch.tensor([0, 1, 0, 0, 0, 0]), 'Only "assistant" is the policy, any other name is not.'
+    )
     empty = torch.zeros(0, dtype=torch.int64)
     message = "Without tokens the mask is an int64 tensor of shape [0]."
     expect(student.turn_mask([], [])).equals(empty, message)
@@ -629,6 +645,11 @@ def test_large_numbers_and_impossible_actions(student: Student, draw: Draw):
             "q + c gives v + c for any c, and an action with pi_ref = 0 drops out: use logsumexp.",
             rtol=1e-9,
         )
+    likely, never = float(draw.uniform(1, 2)), float(draw.uniform(900, 1000))
+    expect(student.soft_value(tensor(likely, never), tensor(1.0, 0.0).log(), 1e-8)).close(
+        tensor(likely)[0],
+        "An action that the reference never takes drops out, however good it is: -inf stays -inf.",
+    )
 
 
 @exercise("soft_value")
@@ -687,6 +708,12 @@ def test_policies_of_large_values_and_impossible_actions(student: Student, draw:
         expect(student.soft_optimal_policy(q + shift, ref.log(), 0.1)).close(
             want, "q + c gives the same policy for any c, and 0 where pi_ref is 0.", rtol=1e-8
         )
+    never = tensor(1.0, float(draw.uniform(900, 1000)), 1.0)
+    expect(student.soft_optimal_policy(never, tensor(0.3, 0.0, 0.7).log(), 1e-8)).close(
+        tensor(0.3, 0.0, 0.7),
+        "An action that the reference never takes stays at 0, however good it is.",
+        rtol=1e-6,
+    )
     single = student.soft_optimal_policy(q[0].float(), ref[0].log().float(), 0.1)
     expect(single).close(want[0].float(), "One state: [A] in, [A] out, in the dtype of q.")
 
@@ -801,11 +828,14 @@ def test_impossible_actions_and_a_short_leash(student: Student, draw: Draw):
 
 @exercise("soft_bellman_backup")
 def test_deep_mdps_are_solved_to_the_end(student: Student, draw: Draw):
-    """A chain of 80 states: q counts down."""
+    """A chain of 80 states: q counts down; a short one with a tiny reward at its end."""
     length = draw.integer(70, 90)
     expect(backup(student, chain(length), torch.ones(length, 1, dtype=F64), 0.5)).close(
         torch.arange(length, 0, -1).double()[:, None],
         "With one action and rewards 1, q is the number of steps left: go on to the end.",
+    )
+    expect(backup(student, late_and_small(9), torch.ones(9, 1, dtype=F64), 0.5)).close(
+        torch.full((9, 1), 1e-9, dtype=F64), SMALL, rtol=1e-6
     )
 
 
@@ -888,11 +918,15 @@ def test_the_optimum_has_no_regret(student: Student, draw: Draw):
 
 @exercise("evaluate_policy_kl")
 def test_deep_mdps_are_evaluated_to_the_end(student: Student, draw: Draw):
-    """A chain of 80 states with one action."""
+    """Chains with one action: 80 states, and a short one with a tiny reward at its end."""
     length = draw.integer(70, 90)
     ones = torch.ones(length, 1, dtype=F64)
     expect(student.evaluate_policy_kl(chain(length), ones, ones, 0.5)).close(
         torch.arange(length, 0, -1).double(), "The values count the steps left: go on to the end."
+    )
+    ones = ones[:9]
+    expect(student.evaluate_policy_kl(late_and_small(9), ones, ones, 0.5)).close(
+        torch.full((9,), 1e-9, dtype=F64), SMALL
     )
 
 
@@ -1121,7 +1155,8 @@ def sequences(draw, lengths=(5, 1, 3, 4), width=5, vocabulary=3):
 
 
 def log_sum(row, scale=1.0):
-    return math.log(sum(math.exp(x / scale) for x in row))
+    top = max(row) / scale
+    return top + math.log(sum(math.exp(x / scale - top) for x in row))
 
 
 def residual_oracle(batch, beta, gamma=1.0, slip="", steps="many"):
@@ -1337,6 +1372,19 @@ def test_residuals_in_other_shapes_and_types(student: Student, draw: Draw):
     )
 
 
+@exercise("shiq_residuals")
+def test_residuals_of_large_logits(student: Student, draw: Draw):
+    """Logits around 2000 and -2000, log-ratios of hundreds; one row without any step."""
+    batch = sequences(draw, (3, 0, 2), 3)
+    batch["logits"] = 200 * batch["logits"] + 2000
+    batch["ref_logits"] = 200 * batch["ref_logits"] - 2000
+    expect(call(student, "shiq_residuals", batch, 0.5, 0.9)).close(
+        residual_oracle(batch, 0.5, 0.9),
+        "Logits of any size: logsumexp and log_softmax do not overflow, and nothing is capped.",
+        rtol=1e-8,
+    )
+
+
 # --- shiq_loss -----------------------------------------------------------------------------------
 
 LOSS = "The sum of delta_t^2 over the real steps of a sequence, averaged over the sequences."
@@ -1400,11 +1448,17 @@ def test_nothing_is_detached_in_the_loss(student: Student, draw: Draw):
 
 @exercise("shiq_loss")
 def test_the_loss_of_one_sequence_and_of_a_solved_problem(student: Student, draw: Draw):
-    """A batch of one row with padding; 0 at l_ref + q / beta; an integer mask."""
+    """A batch of one row with padding; a row without any step; 0 at l_ref + q / beta."""
     one = sequences(draw, (2,), 4, 5)
     one["mask"] = one["mask"].long()
     want, mistakes = losses_of(residual_oracle(one, 1.5, 0.9), one["mask"])
     expect(call(student, "shiq_loss", one, 1.5, 0.9)).close(want, LOSS, mistakes, rtol=1e-8)
+    ragged = sequences(draw, (2, 0, 3), 3)
+    expect(call(student, "shiq_loss", ragged, 0.7)).close(
+        (residual_oracle(ragged, 0.7) ** 2).sum() / 3,
+        "A sequence without any step adds 0 and is one of the sequences. " + LOSS,
+        rtol=1e-8,
+    )
     batch, beta = solved_paths(draw, 1.0)
     expect(call(student, "shiq_loss", batch, beta)).close(
         torch.zeros((), dtype=F64), "At l_ref + q / beta the loss is 0.", rtol=1e-15, scale=1.0
@@ -1601,13 +1655,17 @@ def test_the_gradient_of_multi_turn_copg(student: Student, draw: Draw):
 
 @exercise("multi_turn_copg_loss")
 def test_copg_on_one_short_pair(student: Student, draw: Draw):
-    """One pair, one token against two; float32."""
+    """One pair, one token against two, near and far; float32."""
     logp, logp2, ref, ref2 = (draw.normal(1, n, dtype=torch.float32) for n in (1, 2, 1, 2))
     R, R2 = draw.normal(1, dtype=torch.float32), draw.normal(1, dtype=torch.float32)
     gap = (logp - ref).sum() - (logp2 - ref2).sum()
     masks = torch.ones(1, 1), torch.ones(1, 2)
     got = student.multi_turn_copg_loss(logp, logp2, ref, ref2, *masks, R, R2, 2.0)
     expect(got).close((2.0 * gap - (R - R2)[0]) ** 2, MT_COPG, rtol=1e-4)
+    far = student.multi_turn_copg_loss(logp - 2000, logp2, ref, ref2, *masks, R, R2, 2.0)
+    expect(far).close(
+        (2.0 * (gap - 2000) - (R - R2)[0]) ** 2, "No log-ratio is capped. " + MT_COPG, rtol=1e-4
+    )
 
 
 MT_DPO = "The mean of -ln sigmoid(beta (h_chosen - h_rejected)), h the masked sum of log-ratios."

@@ -847,6 +847,17 @@ def speculative_step(
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": true, "locked": true, "task": false, "grade_id": "test_speculative_step", "points": 3}
 check.speculative_step(speculative_step)
 
+
+# %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "helper_steps"}
+def many_steps(q: torch.Tensor, p: torch.Tensor, count: int, generator) -> list[list[int]]:
+    """`count` steps of yours from the empty prefix; row t of q and p is the law of token t.
+
+    The draft q is [gamma, V], the target p [gamma + 1, V].
+    """
+    laws = (lambda prefix: q[len(prefix)]), (lambda prefix: p[len(prefix)])
+    return [speculative_step((), *laws, len(q), generator) for _ in range(count)]
+
+
 # %% [markdown]
 # ### How many tokens per pass?
 #
@@ -863,10 +874,8 @@ check.speculative_step(speculative_step)
 generator = torch.Generator().manual_seed(0)
 print("gamma   measured   formula   (2,000 steps each)")
 for gamma in (1, 2, 4):
-    lengths = [
-        len(speculative_step((), lambda _: q, lambda _: p, gamma, generator))
-        for _ in range(2000)
-    ]
+    steps = many_steps(q.expand(gamma, 3), p.expand(gamma + 1, 3), 2000, generator)
+    lengths = [len(step) for step in steps]
     formula = (1 - 0.6 ** (gamma + 1)) / (1 - 0.6)
     print(f"{gamma:5d}   {sum(lengths) / 2000:8.3f}   {formula:7.3f}")
 
