@@ -36,9 +36,7 @@ def backup(
     with err.status(f"reading {folder.root}"):
         kept = backups.backup(folder, file)
     out.print(f"{len(kept.files)} files in {file}", highlight=False, soft_wrap=True)
-    warnings = [
-        "It holds the course's key and the students' work: keep it where only you can read."
-    ]
+    warnings = ["It holds the course's key and the students' work: keep it to yourself."]
     warnings += [f"Left out, since it is no file: {name}" for name in kept.left_out]
     warnings += [kept.database] * bool(kept.database)
     for warning in warnings:
@@ -93,8 +91,8 @@ def forget(
     for path in trace.named:
         text = f"The name still stands in {path}: look at it."
         out.print(escape(text), style="yellow", highlight=False, soft_wrap=True)
-    out.print(
-        "Removed. It remains in backups, in what was printed or exported, and in the student's"
-    )
-    out.print("own account; docs/privacy.md says more.")
+    if not trace.stuck:
+        out.print("Removed.")
+    text = "It remains in backups, in what was exported, and in the student's own account"
+    out.print(f"{text} (docs/privacy.md).", highlight=False, soft_wrap=True)
     return WANTING if trace.stuck else DONE
