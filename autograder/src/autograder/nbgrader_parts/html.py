@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import re
 from html import escape
+from typing import Any
 
 import bleach
 from nbconvert.filters import markdown2html
+from nbconvert.preprocessors import Preprocessor
+from nbformat import NotebookNode
+from traitlets import Bool
 
 from autograder.results import ExerciseResult
 
@@ -28,6 +32,23 @@ PILCROW = re.compile(r'<a href="#[^"]*">&#182;</a>')
 MATH_COMMANDS = re.compile(
     r"\\(href|url|class|cssId|style|require|unicode|includegraphics|csname|data)(?![A-Za-z])"
 )
+
+
+class EscapeNames(Preprocessor):
+    """Formgrader's page of a submission shows a student's name as it is, markup and all.
+
+    Names come from accounts, which students may be able to change (`chfn`), and from lists.
+    """
+
+    enabled = Bool(True).tag(config=True)
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        for name in ("student", "first_name", "last_name", "notebook_path"):
+            if isinstance(resources.get(name), str):
+                resources[name] = escape(resources[name])
+        return nb, resources
 
 
 def safe_markdown2html(source: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import warnings
 from pathlib import Path
 
+from jinja2 import Environment
 from traitlets.config import Config
 
 from autograder.course import course_code
@@ -26,6 +28,9 @@ def install(config: Config, config_file: str) -> None:
     # nbgrader has no option for these: its applications import the class by name.
     autogradeapp.Autograde = CourseAutograde
     api.Autograde = CourseAutograde
+    # Its pages of lists write what stands in an address into the page.
+    if formgrader := sys.modules.get("nbgrader.server_extensions.formgrader.formgrader"):
+        vars(formgrader)["Environment"] = functools.partial(Environment, autoescape=True)
     # SQLAlchemy warns of nbgrader's own queries, several times for each submission.
     warnings.filterwarnings("ignore", message="Object of type <Submitted")
     add_scripts_to_path()
@@ -58,6 +63,7 @@ def configure(config: Config, root: Path) -> None:
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
     config.HTMLExporter.sanitize_html = True
+    config.HTMLExporter.preprocessors = [f"{PARTS}.html.EscapeNames"]
     config.HTMLExporter.filters = {
         "markdown2html": f"{PARTS}.html.safe_markdown2html",
         "clean_html": f"{PARTS}.html.clean_html",
