@@ -177,7 +177,9 @@ def test_hand_grades_the_written_answers(instructor: Page, hub: Hub) -> None:
     instructor.alerts.clear()  # type: ignore[attr-defined]
     for number in range(2):
         instructor.goto(f"{hub.course}/formgrader/gradebook/{NAME}/{NOTEBOOK}")
-        instructor.locator("tbody a.name-hidden").nth(number).click()
+        # The boxes are filled from the gradebook; what is typed before that is lost.
+        with instructor.expect_response(lambda answer: "/api/comments?" in answer.url):
+            instructor.locator("tbody a.name-hidden").nth(number).click()
         instructor.wait_for_load_state("networkidle")
         score = instructor.locator("input.score").last
         score.fill("3")
