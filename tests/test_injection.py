@@ -245,3 +245,4 @@ def test_an_address_in_formgrader(browser: Browser, formgrader: str) -> None:
     visit = Visit(browser)
     visit.open(f"{formgrader}/manage_students/" + quote("'\"><img src=x onerror=top.PWNED=1>"))
     assert visit.traces() == []
+    assert "onerror=top.PWNED" in visit.page.inner_text(".breadcrumb")
