@@ -174,6 +174,19 @@ def test_a_very_small_probability_is_not_zero(student: Student, draw: Draw):
     )
 
 
+@exercise("kl_divergence")
+def test_a_large_vocabulary_and_a_huge_divergence(student: Student, draw: Draw):
+    """1500 outcomes, one of which q all but excludes (1e-200)."""
+    p, q = draw.probs(1500), draw.probs(1500)
+    p[1400] += 1.0
+    q[1400] = 1e-200
+    p, q = p / p.sum(), q / q.sum()
+    expect(student.kl_divergence(p, q)).close(
+        (p * (p.log() - q.log())).sum(),
+        "All outcomes count, and a tiny q is not zero: the divergence is large but finite.",
+    )
+
+
 # kl_estimators
 
 
@@ -407,6 +420,18 @@ def test_the_gradient_with_respect_to_the_logits(student: Student, draw: Draw):
     )  # fmt: skip
 
 
+@exercise("sequence_kl")
+def test_a_long_completion_counts_to_its_end(student: Student, draw: Draw):
+    """One completion of 300 tokens behind a prompt of 20."""
+    logits, ref_logits = draw.normal(1, 320, 3), draw.normal(1, 320, 3)
+    mask = torch.arange(320)[None] >= 20
+    logp, ref = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+    each = (logp.exp() * (logp - ref)).sum(-1)
+    expect(student.sequence_kl(logits, ref_logits, mask)).close(
+        each[:, 20:].sum(1), "Sum over all positions of the completion, however long: shape [B]."
+    )
+
+
 # regularized_reward
 
 
@@ -455,13 +480,14 @@ def test_its_gradient_in_logp_is_minus_beta(student: Student, draw: Draw):
 
 @exercise("regularized_reward")
 def test_every_beta_from_zero_up(student: Student, draw: Draw):
-    """beta = 0, which leaves the reward alone, and a beta above 1."""
+    """beta = 0, which leaves the reward alone, large betas, rewards and ratios in thousands."""
     R, logp, ref_logp = draw.normal(4), -draw.uniform(1, 4, 4), -draw.uniform(5, 8, 4)
-    for beta in (0.0, 2.5):
+    for beta, scale in ((0.0, 1.0), (2.5, 1.0), (60.0, 1.0), (0.5, 1000.0)):
+        R, logp, ref_logp = scale * R, scale * logp, scale * ref_logp
         expect(student.regularized_reward(R, logp, ref_logp, beta)).close(
             R - beta * (logp - ref_logp),
             "The formula holds for every beta >= 0: with beta = 0 the reward is left as it is, and "
-            "a large beta is not capped.",
+            "a large beta is not capped, nor is a reward or a log-ratio.",
         )
 
 
@@ -548,6 +574,20 @@ def test_logits_with_a_graph_give_a_plain_number(student: Student, draw: Draw):
     expect(got).true(
         not got.requires_grad, "The gradient of J is returned without graph: detach it."
     )
+
+
+@exercise("policy_gradient_exact")
+def test_large_rewards_large_beta_and_tiny_references(student: Student, draw: Draw):
+    """Rewards in thousands; a beta of 40; a reference of 1e-12."""
+    theta, R, ref = draw.normal(4), draw.normal(4), draw.probs(4)
+    rare = torch.cat([torch.tensor([1e-12], dtype=DOUBLE), draw.probs(3) * (1 - 1e-12)])
+    for rewards, reference, beta in ((3000 * R, ref, 0.5), (R, ref, 40.0), (R, rare, 0.5)):
+        logp = theta.log_softmax(0)
+        r_beta = rewards - beta * (logp - reference.log())
+        expect(student.policy_gradient_exact(theta, rewards, reference, beta)).close(
+            logp.exp() * (r_beta - logp.exp() @ r_beta),
+            "Rewards, beta and reference count as they are: no clamp, no cap, no epsilon.",
+        )
 
 
 # reinforce_surrogate
@@ -652,6 +692,18 @@ def test_long_completions_in_float32(student: Student, draw: Draw):
     )
 
 
+@exercise("reinforce_surrogate")
+def test_large_coefficients_are_not_clipped(student: Student, draw: Draw):
+    """Rewards in thousands and log-ratios in hundreds."""
+    logps, ref_logps = -draw.uniform(300.0, 400.0, 4), -draw.uniform(500.0, 700.0, 4)
+    R = 5000 * draw.normal(4)
+    got = student.grad("reinforce_surrogate", logps, ref_logps, R, 3.0, wrt=(0,))
+    expect(got.grads[0]).close(
+        -(R - 3.0 * (logps - ref_logps)) / 4,
+        "The coefficient is R_beta as it is: clip neither rewards nor log-ratios.",
+    )
+
+
 # loo_baseline
 
 
@@ -731,6 +783,18 @@ def test_equal_rewards_of_others_count(student: Student, draw: Draw):
     expect(student.loo_baseline(rewards)).close(
         want,
         "Leave out one sample, not one value: others with the same reward stay in the mean.",
+    )
+
+
+@exercise("loo_baseline")
+def test_one_prompt_with_many_samples(student: Student, draw: Draw):
+    """One prompt with 200 samples: [1, 200]."""
+    rewards = draw.normal(1, 200)
+    want = torch.stack(
+        [torch.cat([rewards[0, :i], rewards[0, i + 1 :]]).mean() for i in range(200)]
+    )
+    expect(student.loo_baseline(rewards)).close(
+        want[None], "All other samples of the prompt count, and the result stays [B, K]."
     )
 
 
@@ -829,6 +893,18 @@ def test_pairs_ties_and_single_samples(student: Student, draw: Draw):
     expect(raised).equals("ValueError", "With K = 1 nobody is left: raise ValueError.")
 
 
+@exercise("rloo_advantages")
+def test_large_advantages_are_not_clipped(student: Student, draw: Draw):
+    """One prompt, rewards in thousands and log-ratios in hundreds."""
+    rewards, logps = 5000 * draw.normal(1, 4), -draw.uniform(300.0, 400.0, 1, 4)
+    ref_logps = -draw.uniform(500.0, 700.0, 1, 4)
+    r = rewards - 3.0 * (logps - ref_logps)
+    expect(student.rloo_advantages(rewards, logps, ref_logps, 3.0)).close(
+        (r - r.mean()) * 4 / 3,
+        "Advantages are R_beta minus the mean of the others as it is: clip nothing.",
+    )
+
+
 # rloo_gradient
 
 
@@ -924,6 +1000,19 @@ def test_nearly_impossible_samples_and_logits_with_a_graph(student: Student, dra
     expect(got).true(not got.requires_grad, "The estimate is returned without graph: detach it.")
 
 
+@exercise("rloo_gradient")
+def test_without_penalty_only_the_rewards_count(student: Student, draw: Draw):
+    """beta = 0, far from the reference; then rewards in thousands."""
+    theta, R, ref = 2 * draw.normal(4), draw.normal(4), draw.probs(4)
+    y = torch.tensor(draw.shuffled([0, 1, 2, 3]))
+    for scale in (1.0, 3000.0):
+        r = scale * R[y]
+        want = ((r - r.mean()) * 4 / 3) @ softmax_scores(theta.softmax(0))[y] / 4
+        expect(student.rloo_gradient(theta, y, scale * R, ref, 0.0)).close(
+            want, "beta = 0 is a number like any other: no default in its place, and no clipping."
+        )
+
+
 # expected_estimator
 
 
@@ -1009,6 +1098,21 @@ def test_any_shape_and_any_number_of_samples(student: Student, draw: Draw):
     )
 
 
+@exercise("expected_estimator")
+def test_rare_tuples_and_six_samples(student: Student, draw: Draw):
+    """Two outcomes, one of them rare with a huge reward; a vector of length one."""
+    rare = float(draw.uniform(1e-4, 2e-4))
+    probs = torch.tensor([rare, 1 - rare], dtype=DOUBLE)
+    A = torch.tensor([5.0 / rare, 1.5], dtype=DOUBLE)
+    got = student.expected_estimator(probs, A, 6, lambda rewards, scores: rewards.prod()[None])
+    expect(got).close(
+        ((probs @ A) ** 6)[None],
+        "Sum over all tuples, the improbable ones too, for every K, in the estimator's shape: here "
+        "the mean of a product of six rewards, [1].",
+        rtol=1e-8,
+    )
+
+
 # optimal_baseline_scalar
 
 
@@ -1074,9 +1178,11 @@ def test_a_constant_added_to_the_rewards_moves_it_by_that_constant(student: Stud
         torch.tensor(level, dtype=DOUBLE),
         "With equal rewards the baseline is that reward: nothing is left to vary.",
     )
-    want = lowest_point(lambda b: trace_variance(probs, A, g[:, None], b)) - 40.0
-    expect(student.optimal_baseline_scalar(probs, A - 40.0, g)).close(
-        want, "A constant added to all rewards is added to the best baseline, whatever its sign."
+    want = lowest_point(lambda b: trace_variance(probs, A, g[:, None], b)) - 150.0
+    expect(student.optimal_baseline_scalar(probs, A - 150.0, g)).close(
+        want,
+        "A constant added to all rewards is added to the best baseline, whatever its sign.",
+        rtol=1e-8,
     )
 
 
@@ -1170,6 +1276,20 @@ def test_as_many_parameters_as_outcomes(student: Student, draw: Draw):
                     (columns @ A) / columns.sum(),
             },
         )  # fmt: skip
+
+
+@exercise("optimal_baseline_vector")
+def test_many_small_scores_and_rewards_far_from_zero(student: Student, draw: Draw):
+    """Forty parameters with tiny scores; rewards around 30."""
+    probs, A, G = draw.probs(5), 30 + draw.normal(5), 1e-6 * draw.normal(5, 40)
+    G = G * torch.tensor([1.0, 2.0, 0.5, 1.5, 3.0], dtype=DOUBLE)[:, None]
+    G = G - probs @ G
+    length = G.square().sum(1)
+    expect(student.optimal_baseline_vector(probs, A, G)).close(
+        (probs * A * length).sum() / (probs * length).sum(),
+        "All parameters count, whatever the size of scores and rewards: no epsilon, no clamp.",
+        rtol=1e-8,
+    )
 
 
 # rloo_bias_without_replacement
