@@ -561,7 +561,7 @@ def test_rounding_at_the_upper_end(student: Student, draw: Draw):
     """A u above the last cumulative sum, with and without impossible tokens at the end, behind
     a token of small probability."""
     for zeros in (0, 2):
-        likely, small = draw.probs(2) * (1 - 3e-6), doubles(1e-12)
+        likely, small = draw.probs(2) * (1 - 3e-6), doubles(2e-7)
         probs = torch.cat([likely, small, torch.zeros(zeros, dtype=DOUBLE)]).float()
         u = torch.tensor(1 - 1e-7, dtype=DOUBLE)
         expect(student.sample_from(probs, u)).equals(
