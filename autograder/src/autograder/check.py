@@ -21,8 +21,8 @@ from typing import Any
 from autograder import cells
 from autograder.build import parse_source
 from autograder.config import Assignment, CourseError
-from autograder.results import ExerciseResult, Result
-from autograder.scoring import Suite, with_suite
+from autograder.results import ExerciseResult, Result, TestResult
+from autograder.scoring import HiddenTest, Suite, with_suite
 from autograder.submission import Submission, graded_cells
 
 KEYS = (b"check-1", b"check-2", b"check-3")
@@ -70,7 +70,8 @@ def check(
     Returns:
         {ID: {"points", "reference", "stub", "mutants": {name: score}, "rewrites": {name: score},
         "messages": {mutant: text}, "problems": [text]}}: the worst score over the keys for what
-        must be full, that of the first key for what must lose (under every key).
+        must be full; for what must lose (under every key), an upper bound of the first key's: once
+        a mutant is caught, only those tests are still tried that have failed nothing yet.
     """
     report: dict[str, Any] = {}
     with_suite(assignment, lambda suite: report.update(_Check(suite, keys, exercise).run()))
@@ -196,22 +197,29 @@ class _Check:
     ) -> Iterator[Result]:
         """Score one exercise under every key with its cell replaced, in a fork of the notebook.
 
-        A mutant (whose `phrase` is to be said) takes all tests under the first key. Under the
-        others it takes the test that caught it, and all of them only if that one no longer does.
+        A mutant (whose `phrase` is to be said) takes the tests until one catches it, and those that
+        no mutant has failed yet. Under further keys the test that caught it comes first.
         """
         cells = [(i, cell, source if cell == name else old) for i, cell, old in self.cells]
         points = {name: self.points[name]}
         with base.variant(cells, (name, source)) as variant:
-            first = self.suite.score(variant, points, self.keys[0])
+            if not phrase:
+                yield from (self.suite.score(variant, points, key) for key in self.keys)
+                return
+
+            def wanted(test: HiddenTest, so_far: list[TestResult]) -> bool:
+                return test.name not in self.killed or not _saying(so_far, phrase)
+
+            first = self.suite.score(variant, points, self.keys[0], wanted)
             yield first
-            catcher = next(iter(_saying(first.exercises[name], phrase)), None) if phrase else None
+            catcher = _saying(first.exercises[name].tests, phrase)[:1]
             for key in self.keys[1:]:
-                if catcher is not None:
-                    result = self.suite.score(variant, points, key, only={catcher})
-                    if _saying(result.exercises[name], phrase):
-                        yield result
-                        continue
-                yield self.suite.score(variant, points, key)
+                result = self.suite.score(
+                    variant, points, key, lambda test, _: [test.name] == catcher
+                )
+                if not _saying(result.exercises[name].tests, phrase):
+                    result = self.suite.score(variant, points, key)
+                yield result
 
     def _count(self, report: dict[str, Any]) -> None:
         for name, row in report.items():
@@ -241,11 +249,11 @@ def _by_rule(result: Result) -> bool:
     return any(each.code == "forbidden" for each in result.incidents)
 
 
-def _saying(exercise: ExerciseResult, phrase: str) -> list[str]:
+def _saying(tests: list[TestResult], phrase: str) -> list[str]:
     """The failed tests whose message has the phrase."""
     return [
         test.name
-        for test in exercise.tests
+        for test in tests
         if test.outcome == "failed" and phrase.lower() in test.message.lower()
     ]
 

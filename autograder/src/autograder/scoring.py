@@ -51,6 +51,10 @@ class HiddenTest:
         return (inspect.getdoc(self.item.function) or "").split("\n")[0]
 
 
+# Whether to run a test, given the results of its exercise so far.
+Wanted = Callable[[HiddenTest, list[TestResult]], bool]
+
+
 @dataclass
 class Suite:
     """A collected suite, ready to be run on many submissions; see `with_suite`."""
@@ -76,15 +80,14 @@ class Suite:
         submission: Submission,
         points: dict[str, float],
         key: bytes,
-        only: Collection[str] | None = None,
+        wanted: Wanted | None = None,
     ) -> Result:
         """Score the exercises in `points` on an executed submission.
 
         Args:
-            only: names of the tests to run; by default all.
+            wanted: which tests to run; the others count as passed. By default all are run.
         """
-        tests = [test for test in self.tests if only is None or test.name in only]
-        return _Grading(self, tests, submission, points, key).run()
+        return _Grading(self, submission, points, key, wanted).run()
 
 
 def with_suite(assignment: Assignment, work: Callable[[Suite], None]) -> None:
@@ -154,10 +157,10 @@ class _Grading:
     """Scores one submission."""
 
     suite: Suite
-    tests: list[HiddenTest]
     submission: Submission
     points: dict[str, float]
     key: bytes
+    wanted: Wanted | None = None
     incidents: list[Incident] = field(default_factory=list)
     defined: frozenset[str] = frozenset()
 
@@ -180,11 +183,14 @@ class _Grading:
 
     def _exercise(self, name: str, bindings: dict[str, Any]) -> ExerciseResult:
         results, timeouts = [], 0
-        for test in self.tests:
+        for test in self.suite.tests:
             if test.exercise != name:
                 continue
             if name not in self.defined:
                 results.append(_failed(test, _MISSING.format(name)))
+                continue
+            if self.wanted is not None and not self.wanted(test, results):
+                results.append(TestResult(test.name, "passed", test.weight))
                 continue
             if timeouts >= TIMEOUTS_PER_EXERCISE:
                 results.append(_failed(test, "Not tried: two tests before it ran out of time."))
