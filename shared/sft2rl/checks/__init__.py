@@ -45,8 +45,8 @@ def visible_check(check: Callable[..., None]) -> Callable[..., None]:
         except NotImplementedError as error:
             stub = traceback.extract_tb(error.__traceback__)[-1].name
             raise CheckFailed(
-                f"{stub} is not written yet: replace `raise NotImplementedError()` in its cell "
-                "with your code, run that cell, then this one again."
+                f"{stub} is not written yet.\n  Replace `raise NotImplementedError()` in its cell "
+                "with your code.\n  Run that cell, then this one."
             ) from None
 
     return run
