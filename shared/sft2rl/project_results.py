@@ -24,8 +24,8 @@ LABELS = {
 # says from which runs they follow.
 THRESHOLDS = {
     "policy_dpo": (0.14, 0.27),
-    "policy_pg": (0.15, 0.29),
-    "policy_copg": (0.18, 0.35),
+    "policy_pg": (0.14, 0.28),
+    "policy_copg": (0.17, 0.34),
 }
 # Two-sided 95 % quantiles of Student's t, by degrees of freedom.
 T_QUANTILE = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26}

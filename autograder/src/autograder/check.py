@@ -89,8 +89,9 @@ def check_all(
         yield from ((each.name, check(each, keys, exercise)) for each in assignments)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        largest_first = sorted(assignments, key=lambda each: -len(load_zoo(each)))
-        waiting = {each.name: pool.submit(check, each, keys, exercise) for each in largest_first}
+        # First those with files to evaluate, which take longest; then by the number of answers.
+        order = sorted(assignments, key=lambda each: (not each.artefacts, -len(load_zoo(each))))
+        waiting = {each.name: pool.submit(check, each, keys, exercise) for each in order}
         for assignment in assignments:
             yield assignment.name, waiting[assignment.name].result()
 
