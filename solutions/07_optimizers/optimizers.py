@@ -745,8 +745,8 @@ playground(
 #
 # - I. Sutskever, J. Martens, G. Dahl, G. Hinton, *On the importance of initialization and momentum
 #   in deep learning*, 2013.
-# - D. Kingma, J. Ba, *Adam: a method for stochastic optimization*, 2015, arXiv 1412.6980, algorithm
-#   1.
+# - D. Kingma, J. Ba, *Adam: a method for stochastic optimization*, 2015, arXiv 1412.6980,
+#   algorithm 1.
 # - I. Loshchilov, F. Hutter, *Decoupled weight decay regularization*, 2019, arXiv 1711.05101: AdamW.
 # - K. Jordan et al., *Muon: an optimizer for hidden layers in neural networks*, 2024 (blog).
 # - J. Liu et al., *Muon is scalable for LLM training*, 2025, arXiv 2502.16982, equation 7:
