@@ -42,6 +42,7 @@ from autograder.check import Answer, load_zoo
 from autograder.config import Assignment, CourseError
 from autograder.course import Course, open_course
 from autograder.local import failures, run_cells
+from autograder.nbgrader_parts.install import add_scripts_to_path
 from autograder.scoring import Suite, with_suite
 from autograder.submission import graded_cells
 
@@ -264,6 +265,7 @@ def _measured(command: list[str], cwd: Path, course: Path, memory: bool = False)
     Raises:
         CourseError: it failed.
     """
+    add_scripts_to_path()
     env = {**os.environ, "OMP_NUM_THREADS": "1", "COURSE_DIR": str(course),
            "JUPYTER_CONFIG_DIR": str(course)}  # fmt: skip
     with _counter() as (enter, used):
