@@ -42,10 +42,21 @@ def pre_tokenize(fn):
         ["x", "²", " a", "_", "b", " été"],
         "pre_tokenize('x² a_b été')",
         mistakes={
-            r"use \w, which mixes letters, digits and `_`": ["x²", " a_b", " été"],
-            "treat only 0-9 as numbers and `²` as punctuation": ["x", "²", " a_b", " été"],
+            r"use \w, which mixes letters, digits and `_`": ["x", "²", " a_b", " été"],
             "treat only a-z as letters": ["x", "²", " a", "_", "b", " ", "é", "t", "é"],
         },
+    )
+    equal(
+        fn("2½"),
+        ["2½"],
+        "pre_tokenize('2½'), a number with a fraction",
+        mistakes={"treat only 0-9 as numbers": ["2", "½"]},
+    )
+    equal(
+        fn("a\n\nb"),
+        ["a", "\n", "\n", "b"],
+        "pre_tokenize('a\\n\\nb'): only a space may lead a piece",
+        mistakes={r"let any white space (`\s?`) lead a piece": ["a", "\n", "\nb"]},
     )
     equal(
         fn("a   b\n\n  "),
@@ -187,6 +198,13 @@ def train_bpe(fn):
             "ignore min_frequency": [(_A, _B), (_C, _D)],
             "stop at a count equal to min_frequency (2 is enough)": [],
         },
+    )
+    _, merges = fn(["ab", "ab", "ab"], 300, 2)
+    equal(
+        [tuple(pair) for pair in merges],
+        [(_A, _B)],
+        "three texts 'ab' with min_frequency=2",
+        mistakes={"join the texts into one": [(_A, _B), (256, 256)]},
     )
     _, merges = fn(["ab!"], 300)
     equal(
