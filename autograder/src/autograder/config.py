@@ -25,6 +25,7 @@ class Limits:
         processes: processes and threads at one time.
         output_kb: text and images kept of one cell, in KiB.
         loopback: whether internet sockets may be made, on the sandbox's private loopback.
+        gpu: whether the notebook sees the machine's GPUs, where it has any.
     """
 
     cell_cpu_seconds: int = 30
@@ -33,6 +34,7 @@ class Limits:
     processes: int = 64
     output_kb: int = 256
     loopback: bool = False
+    gpu: bool = False
 
 
 @dataclass(frozen=True)

@@ -104,10 +104,10 @@ class Sandbox:
         try:
             return self._spawn(preload)
         except (OSError, EOFError) as error:
-            raise unavailable(zygote(preload).complaint()) from error
+            raise unavailable(zygote(preload, self.limits.gpu).complaint()) from error
 
     def _spawn(self, preload: tuple[str, ...]) -> int:
-        warm = zygote(preload)
+        warm = zygote(preload, self.limits.gpu)
         program = _filter(self.limits.loopback)
         self._nonce = secrets.token_hex(8)
         self.sock, inside = socket.socketpair()
@@ -137,7 +137,7 @@ class Sandbox:
             answer, _ = wire.receive(self.sock, wire.until(time.monotonic() + START_SECONDS))
         except (OSError, EOFError, wire.WireError) as error:
             self.close()
-            raise unavailable(zygote(preload).complaint()) from error
+            raise unavailable(zygote(preload, self.limits.gpu).complaint()) from error
         assert answer == {"nonce": self._nonce, "ready": True}
 
     def _report(self, seconds: float) -> int | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import glob
 import importlib.util
 import json
 import os
@@ -32,6 +33,9 @@ COMMON_MODULES = ("numpy", "torch", "matplotlib.pyplot", "matplotlib_inline.back
 CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_NET_ADMIN")
 # What libc reads to learn whether it may ask for huge pages.
 HUGE_PAGES = "/sys/kernel/mm/transparent_hugepage"
+
+# How NVIDIA's driver is reached; its libraries are among the system's.
+GPU_DEVICES = ("/dev/nvidia*", "/dev/dxg")
 
 INSIDE_ENV = {
     "PATH": "/opt/env/bin:/usr/bin:/bin",
@@ -65,8 +69,12 @@ class SandboxUnavailable(CourseError):
 class Zygote:
     """One warm process; it ends with the process that started it."""
 
-    def __init__(self, preload: tuple[str, ...]) -> None:
+    def __init__(self, preload: tuple[str, ...], gpu: bool) -> None:
         """Start it with these modules imported, besides the common ones.
+
+        Args:
+            preload: their names.
+            gpu: whether its sandboxes see this machine's GPUs.
 
         Raises:
             SandboxUnavailable: it did not start.
@@ -82,7 +90,7 @@ class Zygote:
             [
                 bwrap,
                 *_namespaces(),
-                *_file_system(),
+                *_file_system(gpu),
                 *("/opt/env/bin/python", "-s", "-P", "-c", _BOOT, str(inside.fileno())),
             ],
             env={},
@@ -137,9 +145,9 @@ def unavailable(reason: str) -> SandboxUnavailable:
 
 
 @functools.cache
-def zygote(preload: tuple[str, ...]) -> Zygote:
+def zygote(preload: tuple[str, ...], gpu: bool = False) -> Zygote:
     """The warm process of this grader for these modules, started when it is first needed."""
-    started = Zygote(preload)
+    started = Zygote(preload, gpu)
     atexit.register(_close_quietly, started)
     return started
 
@@ -177,7 +185,7 @@ def _namespaces() -> list[str]:
     return options
 
 
-def _file_system() -> list[str]:
+def _file_system(gpu: bool) -> list[str]:
     here = Path(__file__).resolve().parent
     binds = [(path, path) for path in _libraries()]
     links: list[str] = []
@@ -198,12 +206,19 @@ def _file_system() -> list[str]:
     for path in ("/etc/ld.so.cache", HUGE_PAGES):
         options += ["--ro-bind-try", path, path]
     options += ["--proc", "/proc", "--dev", "/dev"]
+    for device in _gpu_devices() if gpu else ():
+        options += ["--dev-bind", device, device]
     # Every sandbox mounts its own /tmp, /dev/shm and home; this /tmp is the warm process's.
     options += ["--tmpfs", "/tmp", "--dir", "/home/student"]
     options += ["--remount-ro", "/dev", "--remount-ro", "/"]
     for name, value in INSIDE_ENV.items():
         options += ["--setenv", name, value]
     return [*options, "--chdir", "/"]
+
+
+def _gpu_devices() -> list[str]:
+    """The device files of this machine's GPUs; none where there is none."""
+    return sorted(path for pattern in GPU_DEVICES for path in glob.glob(pattern))
 
 
 def _parents(paths: Iterable[str]) -> list[str]:
