@@ -126,7 +126,9 @@ print(dict(
 @pytest.mark.parametrize("gpu", [False, True])
 def test_a_gpu_is_there_only_when_the_assignment_asks(monkeypatch, gpu):
     monkeypatch.setattr("autograder.zygote.GPU_DEVICES", ("/etc/passw?",))  # not there otherwise
-    with run("import os\nprint(os.path.exists('/etc/passwd'))", limits=replace(LIMITS, gpu=gpu)) as it:
+    with run(
+        "import os\nprint(os.path.exists('/etc/passwd'))", limits=replace(LIMITS, gpu=gpu)
+    ) as it:
         assert shown(it) == f"{gpu}\n"
     forget_zygotes()
 
