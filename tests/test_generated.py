@@ -11,7 +11,7 @@ import make_environment  # noqa: E402
 import make_headers  # noqa: E402
 import pytest  # noqa: E402
 
-from autograder import cells  # noqa: E402
+from autograder import cells, opaque  # noqa: E402
 from autograder.build import parse_source  # noqa: E402
 from autograder.config import Assignment, assignments  # noqa: E402
 
@@ -50,3 +50,8 @@ def test_the_map_of_the_readme_is_right(assignment: Assignment):
     columns = [column.strip() for column in row.strip("| ").split("|")]
     wanted = [assignment.section, f"{machine:g} + {hand:g}", str(assignment.minutes)]
     assert [columns[1], *columns[3:5]] == wanted
+
+
+@pytest.mark.parametrize("assignment", assignments(ROOT), ids=lambda each: each.name)
+def test_no_reference_looks_as_if_it_hid_something(assignment: Assignment):
+    assert opaque.incidents(parse_source(assignment)) == []

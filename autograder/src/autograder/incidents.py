@@ -30,6 +30,8 @@ NOTES = {
     "output-truncated": "This cell printed too much",
     "missing-function": "Not defined after the run",
     "dependency": "Graded with our version of what it builds on",
+    "opaque-code": "A person may ask what this does",
+    "orders": "Nothing but the suite gives points",
     "forbidden": "Something that this exercise does not allow is used",
     "test-timeout": "A hidden test did not finish",
     "test-no-answer": "A hidden test did not finish",

@@ -12,7 +12,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 from nbformat import NotebookNode
 
-from autograder import cells
+from autograder import cells, opaque
 from autograder.channel import ChannelBroken
 from autograder.config import Assignment, CourseError
 from autograder.forbidden import forbidden_uses
@@ -145,6 +145,7 @@ def score_with(
     limits = suite.assignment.limits
     with Submission(graded_cells(notebook), limits, suite.preload) as submission:
         result = suite.score(submission, points, key)
+        result.incidents += opaque.incidents(notebook)
         result.manual = cells.manual(notebook)
         result.outputs = {
             index: clean_outputs(outputs) for index, outputs in submission.outputs.items()
