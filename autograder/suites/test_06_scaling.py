@@ -83,7 +83,7 @@ def test_the_softmax_runs_over_the_winners(student: Student, draw: Draw):
 
 @exercise("topk_gates")
 def test_one_winner_and_all_winners(student: Student, draw: Draw):
-    """k = 1 and k = E."""
+    """k = 1 and k = E; a single expert."""
     s = scores(draw, 5, 4)
     expect(student.topk_gates(s, 1)).close(
         winners(s, 1).double(),
@@ -92,6 +92,20 @@ def test_one_winner_and_all_winners(student: Student, draw: Draw):
     )
     expect(student.topk_gates(s, 4)).close(
         s.softmax(-1), "With k = E the gates are the softmax over all experts."
+    )
+    expect(student.topk_gates(s[:, :1], 1)).close(
+        torch.ones(5, 1, dtype=DOUBLE), "A single expert gets the gate 1: the result is [T, 1]."
+    )
+
+
+@exercise("topk_gates")
+def test_small_differences_decide(student: Student, draw: Draw):
+    """Scores that differ by a few ten-thousandths."""
+    s = scores(draw, 6, 7, shift=3000.0) / 1000
+    expect(student.topk_gates(s, 3) > 0).equals(
+        winners(s, 3),
+        "The larger score wins, however small the difference: no noise, no rounding, no preference "
+        "for an expert.",
     )
 
 
@@ -123,9 +137,9 @@ def test_large_and_negative_scores(student: Student, draw: Draw):
             "Gates do not change when a number is added to all scores of a token, and must not "
             "overflow: use softmax, and give the losers -inf, not 0 or some negative number.",
         )
-    s = torch.tensor([draw.shuffled([-3000.0, 3000.0, 2999.0, 0.0])], dtype=DOUBLE)
+    s = torch.tensor([draw.shuffled([-3e6, 3e6, 3e6 - 1, 0.0])], dtype=DOUBLE)
     expect(student.topk_gates(s, 3)).close(
-        gates(s, 3), "Scores that lie far apart must not give nan."
+        gates(s, 3), "Scores that lie far apart must not give nan, and are not clipped."
     )
 
 
@@ -387,7 +401,7 @@ def test_a_balanced_batch_gives_k(student: Student, draw: Draw):
 
 @exercise("load_balancing_loss")
 def test_the_loss_can_be_below_k(student: Student, draw: Draw):
-    """Unsure winners and sure losers; all tokens to one expert; experts nobody chose."""
+    """Unsure winners and sure losers; all tokens to one expert; a single token."""
     small = 0.01 + 0.01 * float(draw.uniform(0, 1))
     p = torch.tensor([0.51, 0.51, small, 0.51, small], dtype=DOUBLE)
     s = torch.stack([p, 1 - p], 1).log()
@@ -404,6 +418,25 @@ def test_the_loss_can_be_below_k(student: Student, draw: Draw):
         4 * logits.softmax(-1)[:, 1].mean(),
         "If all tokens choose one expert, its f is 1 and all others are 0 (but they count in E).",
     )
+    one = scores(draw, 1, 3)
+    near(
+        student.load_balancing_loss(one, 2),
+        balance(one, 2),
+        "A batch of one token is a batch, [1, E].",
+    )
+
+
+@exercise("load_balancing_loss")
+def test_a_shift_of_the_scores_changes_nothing(student: Student, draw: Draw):
+    """Scores around 900 and around -900."""
+    s = scores(draw, 6, 4)
+    for shift in (900.0, -900.0):
+        near(
+            student.load_balancing_loss(s + shift, 2),
+            balance(s, 2),
+            "The loss does not change when a number is added to all scores, and must not overflow: "
+            "use softmax.",
+        )
 
 
 @exercise("load_balancing_loss", weight=2)
@@ -492,6 +525,21 @@ def test_everything_counts_but_the_idle_experts(student: Student, draw: Draw):
 
 
 @exercise("active_parameters")
+def test_a_large_model_is_counted_exactly(student: Student, draw: Draw):
+    """About the size of Mixtral: some 13 billion."""
+    values = (draw.integer(30_001, 32_999), 4097, 14_336, 32, 32, 8, 128, 8, 2)
+    cfg = dict(zip(FIELDS, values, strict=True))
+    n = parts(cfg)
+    want = 2 * (n["embedding"] + n["queries"] + n["keys"] + n["norm"] + n["expert"])
+    want += n["router"] + 4097
+    got = student.active_parameters(cfg)
+    expect(got).true(
+        isinstance(got, int) and got == want,
+        "The count is an exact int also in the billions: no floats on the way.",
+    )
+
+
+@exercise("active_parameters")
 def test_all_experts_active_is_the_whole_model(student: Student, draw: Draw):
     """k = E, one layer, one key-value head."""
     values = (draw.integer(50, 60), 16, draw.integer(20, 25), 1, 4, 1, 6, 3, 3)
@@ -559,9 +607,11 @@ def test_more_ranks_than_elements(student: Student, draw: Draw):
 
 @exercise("shard_batch")
 def test_a_tensor_is_cut_along_its_first_dimension(student: Student, draw: Draw):
-    """A [5, 6] tensor of token ids for 3 ranks, and [1, 6] for 2."""
-    for B, sizes in ((5, [2, 2, 1]), (1, [1, 0])):
-        batch = draw.integers(0, 100, B, 6)
+    """A [5, 6] tensor of token ids for 3 ranks, [1, 6] for 2; three dimensions, and one."""
+    for shape, sizes in (
+        ((5, 6), [2, 2, 1]), ((1, 6), [1, 0]), ((5, 2, 3), [3, 2]), ((4,), [2, 1, 1]),
+    ):  # fmt: skip
+        batch = draw.integers(0, 100, *shape)
         got = student.shard_batch(batch, len(sizes))
         expect(got).true(
             isinstance(got, list) and len(got) == len(sizes),
@@ -631,7 +681,7 @@ def test_it_gives_the_gradient_of_the_whole_batch(student: Student, draw: Draw):
 
 @exercise("all_reduce_mean")
 def test_ranks_that_do_not_count(student: Student, draw: Draw):
-    """Weights of 0, a single rank, and two ranks as far apart as 1 and a million."""
+    """Weights of 0, a single rank, weights of 1 and a million, and tiny ones."""
     a, b, c = draw.normal(3, 2), draw.normal(3, 2), draw.normal(3, 2)
     for weights, want in (([0, 4, 0], b), ([0, 0, 4], c)):
         near(
@@ -648,6 +698,11 @@ def test_ranks_that_do_not_count(student: Student, draw: Draw):
         student.all_reduce_mean([a, b], [1, 1_000_000]),
         (a + 1_000_000 * b) / 1_000_001,
         "Weights are not clipped.",
+    )
+    near(
+        student.all_reduce_mean([a, b], [1e-8, 3e-8]),
+        (a + 3 * b) / 4,
+        "The scale of the weights does not matter: add nothing to their sum.",
     )
 
 
@@ -766,7 +821,7 @@ def test_all_replicas_are_equal_after_the_step(student: Student, draw: Draw):
 
 @exercise("ddp_step")
 def test_a_second_step_starts_afresh(student: Student, draw: Draw):
-    """Three steps in a row on two replicas."""
+    """Three steps in a row on two replicas, and on one that is alone."""
     state = start(draw)
     shards = [shard(draw, [6, 2]), shard(draw, [4])]
     states, _ = stepped(student, state, shards, 0.3, steps=3)
@@ -777,6 +832,11 @@ def test_a_second_step_starts_afresh(student: Student, draw: Draw):
         "Gradients of earlier steps must not count (clear .grad, or use torch.autograd.grad); "
         "plain gradient descent keeps no state.",
     )
+    states, losses = stepped(student, state, shards[:1], 0.3, steps=2)
+    want, want_losses = single(state, shards[:1], 0.3, steps=2)
+    message = "One replica alone makes the same step: minus lr times the gradient of the mean loss."
+    near(states, [want], message)
+    near(losses, want_losses, message)
 
 
 @exercise("ddp_step")
@@ -811,7 +871,7 @@ def test_an_expert_that_one_shard_never_reaches(student: Student, draw: Draw):
 
 @exercise("ddp_step")
 def test_the_loss_is_that_of_the_whole_batch(student: Student, draw: Draw):
-    """The returned loss of two steps; two replicas and shards of unequal length."""
+    """The loss of two steps on two unequal shards; then with a step size of 0."""
     state = start(draw)
     shards = [shard(draw, [9, 6]), shard(draw, [2])]
     _, losses = stepped(student, state, shards, 0.5, steps=2)
@@ -832,6 +892,10 @@ def test_the_loss_is_that_of_the_whole_batch(student: Student, draw: Draw):
         },
     )
     near(losses[1], want[1], "The loss of the second step is that before it.")
+    states, losses = stepped(student, state, shards, 0.0)
+    message = "A step size of 0 is a number like others: the parameters stay, the loss is returned."
+    near(states, [state, state], message)
+    near(losses, want[:1], message)
 
 
 @exercise("ddp_step")
@@ -978,18 +1042,21 @@ def test_the_bytes_are_those_of_a_simulated_ring(student: Student, draw: Draw):
 
 @exercise("ring_allreduce_bytes")
 def test_one_rank_and_two(student: Student, draw: Draw):
-    """A single rank sends nothing; two send the size of the tensor each."""
+    """A single rank sends nothing; two send the size of the tensor each; an empty tensor."""
     n = 2 * draw.integer(100, 1000)
     expect(number(student.ring_allreduce_bytes(1, n))).equals(0.0, "A single rank sends nothing.")
     expect(number(student.ring_allreduce_bytes(2, n))).close(
         float(n), "Two ranks send half of the tensor twice."
     )
+    expect(number(student.ring_allreduce_bytes(3, 0))).equals(
+        0.0, "An empty tensor needs no bytes."
+    )
 
 
 @exercise("ring_allreduce_bytes")
 def test_sizes_that_do_not_come_out_even(student: Student, draw: Draw):
-    """7 ranks and a size that 7 does not divide, small and large."""
-    for n in (7 * draw.integer(1, 5) + 3, 7 * draw.integer(10**6, 10**7) + 1):
+    """7 ranks and a size that 7 does not divide, below 7, small and large."""
+    for n in (3, 7 * draw.integer(1, 5) + 3, 7 * draw.integer(10**6, 10**7) + 1):
         expect(number(student.ring_allreduce_bytes(7, n))).close(
             float(ring(7, n)), "The exact value is a fraction: do not round chunks or the result."
         )

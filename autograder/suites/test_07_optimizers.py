@@ -54,14 +54,15 @@ def library_run(optimizer_class, p, gradients, rates, **options) -> list[torch.T
     return path
 
 
-def student_run(student: Student, name: str, p, gradients, rates, **options) -> list:
-    """Parameter after each step of the student's, and the last state."""
-    state, path = {}, []
+def student_runs(student: Student, name: str, p, gradients, rates, options) -> list[list]:
+    """Parameters after each step of the student's: one path per options, stepped in turns."""
+    paths, states = [[p] for _ in options], [{} for _ in options]
     for g, lr in zip(gradients, rates, strict=True):
-        p, state = step(student, name, p, g, state, lr, **options)
-        expect(p).tensor(g.shape, g.dtype, "The new parameter has shape and dtype of p.")
-        path.append(p)
-    return [path, state]
+        for i, each in enumerate(options):
+            new, states[i] = step(student, name, paths[i][-1], g, states[i], lr, **each)
+            expect(new).tensor(g.shape, g.dtype, "The new parameter has shape and dtype of p.")
+            paths[i].append(new)
+    return [path[1:] for path in paths]
 
 
 # sgd_step
@@ -122,16 +123,18 @@ def test_the_first_step_starts_from_rest(student: Student, draw: Draw):
 
 @exercise("sgd_step", weight=2)
 def test_many_steps_with_changing_rates(student: Student, draw: Draw):
-    """Ten steps, the learning rate falls on the way, against torch.optim.SGD."""
+    """Ten steps of two parameters in turns, against torch.optim.SGD; the learning rate changes."""
     p, gradients = draw.normal(2, 3), [draw.normal(2, 3) for _ in range(10)]
     rates = [0.3 / (1 + k) + float(draw.uniform(0, 0.05)) for k in range(10)]
-    for momentum in (0.9, 0.0):
-        want = library_run(torch.optim.SGD, p, gradients, rates, momentum=momentum)
-        got, _ = student_run(student, "sgd_step", p, gradients, rates, momentum=momentum)
-        expect(got).close(
-            want,
+    rates[4] = 1.5
+    options = [{"momentum": 0.0}, {"momentum": 0.99}]
+    got = student_runs(student, "sgd_step", p, gradients, rates, options)
+    for each, path in zip(options, got, strict=True):
+        expect(path).close(
+            library_run(torch.optim.SGD, p, gradients, rates, **each),
             "Ten steps must agree with torch.optim.SGD, also when the learning rate changes: v is "
-            "a sum of gradients, not of steps.",
+            "a sum of gradients, not of steps. What a step remembers is in the state it is given: "
+            "two parameters that take turns share nothing.",
         )
 
 
@@ -146,6 +149,16 @@ def test_every_shape_and_dtype_of_sgd(student: Student, draw: Draw):
         message = "Shape and dtype stay, and gradients are not clipped."
         expect(got).close(p - 0.25 * (0.5 * v + g), message)
         expect(keys(state, {"v"})["v"]).close(0.5 * v + g, message)
+
+
+@exercise("sgd_step")
+def test_a_learning_rate_of_zero(student: Student, draw: Draw):
+    """A rate of 0, as at the start of a warm-up."""
+    p, g, v = draw.normal(3), draw.normal(3), draw.normal(3)
+    got, state = step(student, "sgd_step", p, g, {"v": v}, 0.0, 0.9)
+    message = "A learning rate of 0 is a number like others: p stays, and v is kept up to date."
+    expect(got).close(p, message)
+    expect(keys(state, {"v"})["v"]).close(0.9 * v + g, message)
 
 
 # adam_step and adam_step_slide
@@ -227,7 +240,10 @@ def kept_state(student: Student, draw: Draw, name: str):
         m, v, after = adam_state(g, old, betas)
         _, new = step(student, name, p, g, given, 0.1, betas, 1e-8)
         keys(new, {"m", "v", "t"})
-        expect(new["t"]).equals(after, "t is a Python int that counts the steps done, from 1.")
+        expect(new["t"]).true(
+            isinstance(new["t"], int) and new["t"] == after,
+            "t is a Python int that counts the steps done, from 1.",
+        )
         expect(new["m"]).close(
             m,
             "The state keeps m as it is before bias correction, (1 - beta1) g in the first step.",
@@ -266,6 +282,48 @@ def late_steps(student: Student, draw: Draw, name: str, rule):
             "(.9, .999) and eps 1e-8.",
             rtol=1e-7,
         )
+
+
+def zeros_among_the_numbers(student: Student, draw: Draw, name: str, rule):
+    """A beta of 0, the first above the second, a learning rate of 0, an eps below the default."""
+    p, g, state = adam_case(draw, 3)
+    for betas, taken in (((0.0, 0.95), (0.9, 0.95)), ((0.8, 0.0), (0.8, 0.999))):
+        values = []
+        for each in (betas, taken):
+            m, v, t = adam_state(g, state, each)
+            values.append(p - 0.1 * rule(m / (1 - each[0] ** t), v / (1 - each[1] ** t), 1e-8))
+        got, _ = step(student, name, p, g, state, 0.1, betas)
+        expect(got).close(
+            values[0],
+            "A beta may be 0: nothing is remembered then, m = g or v = g^2. The second need not "
+            "be the larger one.",
+            mistakes={"You took the default in place of a 0.": values[1]},
+        )
+    got, new = step(student, name, p, g, state, 0.0)
+    m, v, t = adam_state(g, state, (0.9, 0.999))
+    message = "A learning rate of 0 is a number like others: p stays, and the state moves on."
+    expect(got).close(p, message)
+    expect(keys(new, {"m", "v", "t"})["m"]).close(m, message)
+    tiny = 1e-8 * g
+    got, _ = step(student, name, torch.zeros_like(p), tiny, {}, 0.1, (0.9, 0.999), 1e-14)
+    expect(got).close(
+        -0.1 * rule(tiny, tiny * tiny, 1e-14), "eps may be smaller than its default.", rtol=1e-7
+    )
+
+
+def zero_gradients(student: Student, draw: Draw, name: str, rule):
+    """A state from earlier steps, then a gradient with zeros in some entries, and in all."""
+    p, g, state = adam_case(draw, 4)
+    some = g * torch.tensor([0.0, 1.0, 1.0, 0.0], dtype=DOUBLE)
+    for each in (some, torch.zeros_like(g)):
+        m, v, t = adam_state(each, state, (0.9, 0.999))
+        message = (
+            "A gradient of 0 is a gradient: m and v decay, t counts the step, and p moves on with "
+            "m. Only where all gradients have been 0 it stays."
+        )
+        got, new = step(student, name, p, each, state, 0.1)
+        expect(got).close(p - 0.1 * rule(m / (1 - 0.9**t), v / (1 - 0.999**t), 1e-8), message)
+        expect(keys(new, {"m", "v", "t"})).close({"m": m, "v": v, "t": t}, message)
 
 
 def untouched(student: Student, draw: Draw, name: str):
@@ -323,14 +381,19 @@ def test_the_state_after_a_step(student: Student, draw: Draw):
 
 @exercise("adam_step", weight=2)
 def test_many_steps_agree_with_the_library(student: Student, draw: Draw):
-    """Twelve steps with changing learning rates, against torch.optim.Adam."""
+    """Nine steps of two parameters in turns, with changing rates, against torch.optim.Adam."""
     p = draw.normal(2, 3)
-    gradients = [draw.normal(2, 3) * 10.0 ** draw.integer(-7, 1) for _ in range(12)]
-    rates = [float(draw.uniform(0.01, 0.2)) for _ in range(12)]
+    gradients = [draw.normal(2, 3) * 10.0 ** draw.integer(-7, 1) for _ in range(9)]
+    rates = [float(draw.uniform(0.01, 0.2)) for _ in range(9)]
     betas = (float(draw.uniform(0.8, 0.95)), float(draw.uniform(0.95, 0.999)))
-    want = library_run(torch.optim.Adam, p, gradients, rates, betas=betas, eps=1e-6)
-    got, _ = student_run(student, "adam_step", p, gradients, rates, betas=betas, eps=1e-6)
-    expect(got).close(want, "Twelve steps must agree with torch.optim.Adam, rate by rate.")
+    options = [{"betas": each, "eps": 1e-6} for each in (betas, (0.6, 0.9))]
+    got = student_runs(student, "adam_step", p, gradients, rates, options)
+    for each, path in zip(options, got, strict=True):
+        expect(path).close(
+            library_run(torch.optim.Adam, p, gradients, rates, **each),
+            "Nine steps must agree with torch.optim.Adam, rate by rate. What a step remembers is "
+            "in the state it is given: two parameters that take turns share nothing.",
+        )
 
 
 @exercise("adam_step", weight=2)
@@ -355,6 +418,18 @@ def test_the_first_step_for_tiny_gradients(student: Student, draw: Draw):
 def test_entries_without_gradient_stay(student: Student, draw: Draw):
     """Entries that never had a gradient, two steps."""
     untouched(student, draw, "adam_step")
+
+
+@exercise("adam_step")
+def test_a_gradient_of_zero_is_a_gradient(student: Student, draw: Draw):
+    """Gradients that are 0 after others that were not: the averages decay."""
+    zero_gradients(student, draw, "adam_step", outside)
+
+
+@exercise("adam_step")
+def test_zeros_among_the_hyperparameters(student: Student, draw: Draw):
+    """A beta of 0, a learning rate of 0, and an eps below the default."""
+    zeros_among_the_numbers(student, draw, "adam_step", outside)
 
 
 @exercise("adam_step")
@@ -383,6 +458,13 @@ def test_epsilon_stands_under_the_root(student: Student, draw: Draw):
 def test_the_state_is_that_of_adam(student: Student, draw: Draw):
     """m, v and t after a step from a given state, and after the first step."""
     kept_state(student, draw, "adam_step_slide")
+
+
+@exercise("adam_step_slide")
+def test_zeros_are_numbers(student: Student, draw: Draw):
+    """A beta of 0, a learning rate of 0, a small eps, and gradients that are 0 after others."""
+    zeros_among_the_numbers(student, draw, "adam_step_slide", inside)
+    zero_gradients(student, draw, "adam_step_slide", inside)
 
 
 @exercise("adam_step_slide")
@@ -473,10 +555,10 @@ def test_singular_values_go_through_the_polynomial(student: Student, draw: Draw)
 
 @exercise("newton_schulz5")
 def test_the_number_of_rounds_is_an_argument(student: Student, draw: Draw):
-    """None, one, two and three rounds."""
+    """None, one, two, three and eight rounds."""
     G, U, V = matrix(draw, 5, 4, SIGMA)
     x = SIGMA / SIGMA.norm()
-    for rounds in (0, 1, 2, 3):
+    for rounds in (0, 1, 2, 3, 8):
         near(
             student.newton_schulz5(G, rounds),
             U @ torch.diag(iterate(x, rounds)) @ V.T,
@@ -497,8 +579,20 @@ def test_the_size_of_the_matrix_does_not_matter(student: Student, draw: Draw):
 
 
 @exercise("newton_schulz5")
+def test_what_is_almost_zero_stays_small(student: Student, draw: Draw):
+    """A matrix with a norm of 1e-11, far below the floor of 1e-7."""
+    G, _, _ = matrix(draw, 4, 6, 1e-11 * SIGMA / SIGMA.norm())
+    near(
+        student.newton_schulz5(G),
+        orthogonalised(G),
+        "The norm that is divided out is at least 1e-7, not only where it is 0: what is almost "
+        "zero is noise, and is not blown up to full size.",
+    )
+
+
+@exercise("newton_schulz5")
 def test_zeros_and_matrices_of_low_rank(student: Student, draw: Draw):
-    """A matrix of zeros, tall and wide, then matrices of rank one: a row, a column, a product."""
+    """A matrix of zeros, tall and wide, then rank one: a row, a column, a product, a number."""
     for shape in ((3, 5), (5, 2)):
         got = student.newton_schulz5(torch.zeros(shape, dtype=DOUBLE))
         value = expect(got).tensor(shape, DOUBLE, "The result has shape and dtype of the argument.")
@@ -506,7 +600,7 @@ def test_zeros_and_matrices_of_low_rank(student: Student, draw: Draw):
             bool((value == 0).all()),
             "A matrix of zeros gives zeros, not nan: clamp the norm from below at 1e-7.",
         )
-    for rows, cols in ((1, 6), (6, 1), (4, 5)):
+    for rows, cols in ((1, 6), (6, 1), (4, 5), (1, 1)):
         G, U, V = matrix(draw, rows, cols, [3.0])
         got = expect(student.newton_schulz5(G)).tensor(
             (rows, cols), DOUBLE, "The result has shape and dtype of the argument."
@@ -613,23 +707,28 @@ def test_scale_and_decay_of_the_first_step(student: Student, draw: Draw):
 
 @exercise("muon_step", weight=2)
 def test_momentum_over_several_steps(student: Student, draw: Draw):
-    """Four steps without decay, with and without Nesterov; sums and averages both count."""
-    for nesterov in (True, False):
-        gradients = [muon_gradient(draw, 4, 9) for _ in range(4)]
-        mu, buf, W = float(draw.uniform(0.7, 0.9)), None, draw.normal(4, 9)
-        for k, g in enumerate(gradients):
-            got, buf = step(student, "muon_step", W, g, buf, 0.1, mu, 0.0, nesterov)
+    """Four steps of two weights in turns, one with Nesterov; sums and averages both count."""
+    mu = float(draw.uniform(0.7, 0.9))
+    kinds = (True, False)
+    W, buf = {each: draw.normal(4, 9) for each in kinds}, dict.fromkeys(kinds)
+    past = {each: [muon_gradient(draw, 4, 9) for _ in range(4)] for each in kinds}
+    for k in range(4):
+        for nesterov in kinds:
+            old, seen = W[nesterov], past[nesterov][: k + 1]
+            g = seen[-1]
+            got, buf[nesterov] = step(
+                student, "muon_step", old, g, buf[nesterov], 0.1, mu, 0.0, nesterov
+            )
             new = expect(got).tensor((4, 9), DOUBLE, "The weight keeps shape and dtype.")
-            seen = gradients[: k + 1]
 
             def path(direction):
                 return -0.1 * 0.2 * 9**0.5 * orthogonalised(direction)
 
             near(
-                new - W,
+                new - old,
                 path(muon_direction(seen, mu, nesterov)),
                 "Orthogonalise g + mu * buf with the new buffer (Nesterov), or the buffer itself; "
-                "the buffer is mu * buf + g.",
+                "the buffer is mu * buf + g, and each weight has its own.",
                 {
                     "You exchanged Nesterov and plain momentum.":
                         path(muon_direction(seen, mu, not nesterov)),
@@ -639,7 +738,47 @@ def test_momentum_over_several_steps(student: Student, draw: Draw):
                 },
                 bound=BF16_SUMS,
             )  # fmt: skip
-            W = new
+            W[nesterov] = new
+
+
+@exercise("muon_step")
+def test_how_much_of_the_past_counts(student: Student, draw: Draw):
+    """A large gradient, then a small one against it; also with mu = 0."""
+    U, V, W = frame(draw, 6, 4), frame(draw, 4, 4), draw.normal(6, 4)
+
+    def build(values) -> torch.Tensor:
+        return U @ torch.diag(torch.tensor(values, dtype=DOUBLE)) @ V.T
+
+    mu = float(draw.uniform(0.5, 0.7))
+    # Weight of the first gradient relative to the second: right, with mu^2 buf, with buf. A first
+    # gradient between two of these weights turns the sign of the sum from one to the other.
+    right, squared, whole = mu**2 / (1 + mu), mu**3 / (1 + mu**2), mu / 2
+    large, small = (right * squared) ** -0.5, (right * whole) ** -0.5
+    first, second = build([-large, -small, -large, -small]), build([1.0, 1.0, 1.0, 1.0])
+    for each in (mu, 0.0):
+        _, buf = step(student, "muon_step", W, first, None, 0.1, each, 0.0)
+        got, _ = step(student, "muon_step", W, second, buf, 0.1, each, 0.0)
+        new = expect(got).tensor((6, 4), DOUBLE, "The weight keeps shape and dtype.")
+
+        def path(direction):
+            return -0.1 * 0.2 * 6**0.5 * orthogonalised(direction)
+
+        near(
+            new - W,
+            path(muon_direction([first, second], each, True)),
+            "With Nesterov g + mu * buf is orthogonalised, with the new buf = mu * buf + g. mu may "
+            "be 0: then nothing is remembered.",
+            {
+                "You took the default in place of mu = 0.":
+                    path(muon_direction([first, second], 0.95, True)),
+                "You added buf to the gradient, without mu.":
+                    path(second + muon_direction([first, second], each, False)),
+                "You multiplied with mu once too often.":
+                    path(second + each**2 * muon_direction([first, second], each, False)),
+                "You used the old buffer.": path(second + each * first),
+            },
+            bound=BF16_SUMS,
+        )  # fmt: skip
 
 
 @exercise("muon_step")
@@ -655,6 +794,7 @@ def test_the_defaults_agree_with_the_library(student: Student, draw: Draw):
     for g, lr, target in zip(gradients, rates, want, strict=True):
         got, buf = step(student, "muon_step", W, g, buf, lr)
         new = expect(got).tensor((6, 4), torch.float32, "The weight keeps shape and dtype.")
+        expect(buf).tensor((6, 4), torch.float32, "The buffer has shape and dtype of p.")
         near(
             new - W,
             (target - W).double(),
@@ -668,10 +808,13 @@ def test_the_defaults_agree_with_the_library(student: Student, draw: Draw):
 
 @exercise("muon_step")
 def test_a_zero_gradient_only_decays(student: Student, draw: Draw):
-    """A first gradient of zeros: the weight decays and stays finite."""
-    W = draw.normal(3, 5)
-    got, _ = step(student, "muon_step", W, torch.zeros_like(W), None, 0.2, 0.9, 0.5)
-    expect(got).close(0.9 * W, "With a gradient of zeros only the decay is left: no nan.")
+    """A gradient of zeros: the weight, a matrix or a single row, decays; a rate of 0."""
+    for shape in ((3, 5), (1, 4)):
+        W = draw.normal(*shape)
+        got, _ = step(student, "muon_step", W, torch.zeros_like(W), None, 0.2, 0.9, 0.5)
+        expect(got).close(0.9 * W, "With a gradient of zeros only the decay is left: no nan.")
+    got, _ = step(student, "muon_step", W, draw.normal(1, 4), None, 0.0)
+    expect(got).close(W, "A learning rate of 0 is a number like others: the weight stays.")
     g = muon_gradient(draw, 4, 5)
     got, _ = step(student, "muon_step", torch.zeros_like(g), 1e4 * g, None, 0.2)
     near(

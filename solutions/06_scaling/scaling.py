@@ -285,8 +285,8 @@ def load_balancing_loss(router_logits: torch.Tensor, k: int) -> torch.Tensor:
     """E * sum over e of f_e P_e, where the f_e sum to k.
 
     Args:
-        router_logits: [T, E], floating point: the scores s_t = W_r h_t + b_r, before
-            any softmax; no ties among the k + 1 largest of a row.
+        router_logits: [T, E], floating point, any size: the scores s_t = W_r h_t + b_r,
+            before any softmax; no ties among the k + 1 largest of a row.
         k: experts per token, 1 <= k <= E.
 
     Returns:
@@ -465,7 +465,7 @@ def active_parameters(cfg: dict[str, int]) -> int:
             together need not be hidden_size wide.
 
     Returns:
-        An int: everything but the experts, plus k experts per layer.
+        An int, exact: everything but the experts, plus k experts per layer.
     """
     ### BEGIN SOLUTION
     d = cfg["hidden_size"]
@@ -693,7 +693,7 @@ def ddp_step(
         shards: one batch per replica ("input_ids" and "labels", [b, T] with b and T of
             its own), as `loss_sum` takes it; not changed. A shard may be without
             targets, but not all of the batch.
-        lr: step size.
+        lr: step size, >= 0.
         all_reduce: all_reduce(tensors, weights) with one tensor and one number per
             replica in `models` returns their weighted mean, over other processes too.
             Every process calls it equally often, with the same shapes in the same

@@ -35,9 +35,11 @@
 #
 # **One contract for all steps.** A step is a pure function: it takes a parameter, its gradient and
 # a state, and *returns* the new parameter and the new state. Nothing is changed in place, neither
-# the tensors nor the dictionary. Before the first step the state is an empty dictionary `{}` (for
-# Muon: `None`). All results have shape and dtype of `p`, and carry no graph if `p` and `g` carry
-# none. `torch.optim` is what you are building: do not use it inside an answer.
+# the tensors nor the dictionary, and nothing is remembered elsewhere: many parameters take turns,
+# each with its own state. Before the first step the state is an empty dictionary `{}` (for Muon:
+# `None`). A rate or a momentum of 0 is a number like others. All results have shape and dtype of
+# `p`, and carry no graph if `p` and `g` carry none. `torch.optim` is what you are building: do not
+# use it inside an answer.
 
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "setup"}
 import math
@@ -97,11 +99,11 @@ def sgd_step(
     """One step of SGD with momentum, v = momentum * v + g and p = p - lr * v.
 
     Args:
-        p: parameter, any shape, floating point; not changed.
+        p: parameter, any shape, float32 or float64; not changed.
         g: its gradient, same shape and dtype; not changed.
         state: {} before the first step, later {"v": tensor of p's shape}; not changed,
             neither the dictionary nor its tensor.
-        lr: learning rate of this step.
+        lr: learning rate of this step, at least 0.
         momentum: mu, at least 0 and below 1.
 
     Returns:
@@ -218,18 +220,18 @@ def adam_step(
     """One step of Adam, p = p - lr * m_hat / (sqrt(v_hat) + eps).
 
     Args:
-        p: parameter, any shape, floating point; not changed.
+        p: parameter, any shape, float32 or float64; not changed.
         g: its gradient, same shape and dtype; not changed.
         state: {} before the first step, later {"m": tensor, "v": tensor, "t": int} with
             the averages before bias correction and the number of steps done; not
             changed, neither the dictionary nor its tensors.
-        lr: learning rate of this step.
-        betas: decay of m and of v, each at least 0 and below 1.
+        lr: learning rate of this step, at least 0.
+        betas: decay of m and of v, each at least 0 and below 1, in any order.
         eps: added to the square root of v_hat, > 0.
 
     Returns:
         (new p, new state): a tensor and a new dictionary {"m", "v", "t"}. Where all
-        gradients have been 0, p stays as it is.
+        gradients have been 0, p stays as it is; a 0 after others is a gradient.
 
     Source: Kingma and Ba (2015), algorithm 1; torch.optim.Adam.
     """
@@ -423,8 +425,8 @@ def newton_schulz5(G: torch.Tensor, steps: int = 5) -> torch.Tensor:
     Args:
         G: [rows, cols], floating point, tall, wide or square; not changed.
         steps: rounds of X = a X + b (X X^T) X + c (X X^T)^2 X with
-            (a, b, c) = (3.4445, -4.7750, 2.0315), after division by the Frobenius norm
-            (at least 1e-7); with 0 rounds the normalised matrix is returned.
+            (a, b, c) = (3.4445, -4.7750, 2.0315), after division by the Frobenius norm,
+            or by 1e-7 where the norm is smaller, 0 or not; with 0 rounds the normalised matrix is returned.
 
     Returns:
         [rows, cols], dtype of `G`: U diag(s) V^T for G = U diag(sigma) V^T, where s is
@@ -499,7 +501,7 @@ def muon_step(
         g: its gradient, same shape and dtype; not changed.
         buf: None before the first step, later the second value of the previous call;
             not changed.
-        lr: learning rate of this step.
+        lr: learning rate of this step, at least 0.
         mu: momentum, at least 0 and below 1.
         wd: decoupled weight decay: p is multiplied by 1 - lr * wd.
         nesterov: orthogonalise g + mu * buf (the new buf, a sum), else buf.

@@ -1,0 +1,10 @@
+"""Adds mu^2 times the buffer.
+
+message: once too often
+"""
+
+
+def muon_step(p, g, buf, lr, mu=0.95, wd=0.1, nesterov=True):
+    buf = g.clone() if buf is None else mu * buf + g
+    update = newton_schulz5(g + mu * mu * buf if nesterov else buf)
+    return (1 - lr * wd) * p - lr * 0.2 * math.sqrt(max(p.shape)) * update, buf

@@ -1,0 +1,12 @@
+"""No decay for a single row or column.
+
+message: only the decay is left
+"""
+
+
+def muon_step(p, g, buf, lr, mu=0.95, wd=0.1, nesterov=True):
+    buf = g.clone() if buf is None else mu * buf + g
+    update = newton_schulz5(g + mu * buf if nesterov else buf)
+    if 1 in p.shape:
+        return p - lr * 0.2 * math.sqrt(max(p.shape)) * update, buf
+    return (1 - lr * wd) * p - lr * 0.2 * math.sqrt(max(p.shape)) * update, buf
