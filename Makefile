@@ -32,15 +32,14 @@ lint: setup
 check: setup  ## prove the hidden suites on their zoos
 	.venv/bin/course check
 
-hub:  ## a JupyterHub on this machine with an instructor and two students (as root)
+hub:  ## a JupyterHub on this machine with two of the staff and two students (as root)
 	bash hub/sample.sh $(HUB_DIR)
 	@echo "Open http://127.0.0.1:8000 (Ctrl-C ends the hub)"
 	bash hub/start.sh $(HUB_DIR)
 
 e2e: setup  ## a week of the course in a real browser on a real hub (as root)
-	bash tools/system-packages.sh chromium
-	bash hub/sample.sh $(HUB_DIR) --fresh
-	$(PY) -m pytest tests/e2e -x
+	bash tools/system-packages.sh chromium postgresql
+	$(PY) -m pytest tests/e2e -x --durations=10
 
 soak: setup  ## long repetitions of grading under load and with processes killed (SOAK_ROUNDS=10)
 	$(PY) -m pytest tests -m soak

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# A hub to try: installs it, adds three people (`instructor`, and the students `ada` and `ben`) with
-# new passwords, and releases the first assignment. With --fresh, what they did before is removed.
+# A hub to try: installs it, adds four people (`instructor` and `tutor` of the staff, and the
+# students `ada` and `ben`) with new passwords, and releases the first assignment. With --fresh, what
+# they did before is removed. GRADEBOOK, an address of SQLAlchemy, is where a new course keeps its
+# gradebook; by default in a file of its own.
 #
-#     bash hub/sample.sh PREFIX [--fresh]
+#     [GRADEBOOK=URL] bash hub/sample.sh PREFIX [--fresh]
 set -euo pipefail
 here=$(dirname "$0")
 prefix=${1:?the folder of the hub}
@@ -16,7 +18,7 @@ is_ours() { [[ "$(getent passwd "$1" | cut -d: -f5)" == *"$mark" ]]; }
 
 if [ "${2:-}" = --fresh ]; then
     rm -rf "$prefix"/{course,exchange} "$prefix"/hub/{jupyterhub.sqlite,cookie_secret,proxy.pid}
-    for name in instructor ada ben; do
+    for name in instructor tutor ada ben; do
         is_ours "$name" && userdel -rf "$name" 2>/dev/null
     done
 fi
@@ -36,9 +38,14 @@ while IFS=: read -r name group full; do
     echo "$name $password" >>"$users"
 done <<'PEOPLE'
 instructor:sft2rl-staff:Ines Instructor
+tutor:sft2rl-staff:Tom Tutor
 ada:sft2rl-students:Ada Adler
 ben:sft2rl-students:Ben Okafor
 PEOPLE
+
+if [ -n "${GRADEBOOK:-}" ] && ! grep -q db_url "$prefix/course/nbgrader_config.py"; then
+    echo "c.CourseDirectory.db_url = '$GRADEBOOK'" >>"$prefix/course/nbgrader_config.py"
+fi
 
 # The first assignment, without the minutes of `course release`'s check.
 if [ ! -e "$prefix/course/release/01_tokenizer" ]; then

@@ -1,18 +1,18 @@
-"""A week of the course in the order in which it happens: two students, one instructor.
+"""A week of the course in the order in which it happens: two students, two of the staff.
 
-The tests build on each other: run the whole file.
+The tests build on each other: run the whole file. It is run with either kind of gradebook.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 
 import lab
 import pytest
 from conftest import Hub, picture
 from playwright.sync_api import Locator, Page, expect
+from sqlalchemy import create_engine, text
 
 NAME, NOTEBOOK = "01_tokenizer", "tokenizer"
 WRONG = """\
@@ -173,32 +173,54 @@ def test_our_page_grades_the_rest(instructor: Page, hub: Hub) -> None:
     picture(instructor, "staff-4-graded")
 
 
-def test_hand_grades_the_written_answers(instructor: Page, hub: Hub) -> None:
+def test_two_of_the_staff_grade_the_written_answers_by_hand(
+    instructor: Page, tutor: Page, hub: Hub
+) -> None:
     instructor.alerts.clear()  # type: ignore[attr-defined]
-    for number in range(2):
-        instructor.goto(f"{hub.course}/formgrader/gradebook/{NAME}/{NOTEBOOK}")
-        # The boxes are filled from the gradebook; what is typed before that is lost.
-        with instructor.expect_response(lambda answer: "/api/comments?" in answer.url):
-            instructor.locator("tbody a.name-hidden").nth(number).click()
-        instructor.wait_for_load_state("networkidle")
-        score = instructor.locator("input.score").last
-        score.fill("3")
-        with instructor.expect_response(lambda answer: "/api/grade/" in answer.url):
-            score.press("Tab")
-        comment = instructor.locator("textarea.comment").last
-        comment.fill(COMMENT)
-        with instructor.expect_response(lambda answer: "/api/comment/" in answer.url):
-            comment.press("Tab")
-        score.scroll_into_view_if_needed()
-        picture(instructor, f"staff-5-by-hand-{number + 1}")
-        text = instructor.locator("body").inner_text()
-        assert ("share one tokenizer" in text) != ("bold" in text)
-    # The text of ben's answer was shown; nothing in it ran.
+    pages = {"Adler": tutor, "Okafor": instructor}
+    for name, page in pages.items():
+        _open_submission(page, hub, name)
+    for name, page in pages.items():
+        page.locator("input.score").last.fill("3")
+        page.locator("textarea.comment").last.fill(COMMENT)
+        page.locator("input.score").last.scroll_into_view_if_needed()
+        picture(page, f"staff-5-by-hand-{name}")
+        # Each sees one answer. The text of ben's was shown; nothing in it ran.
+        shown = page.locator("body").inner_text()
+        assert ("share one tokenizer" in shown) == (name == "Adler")
+        assert ("bold" in shown) == (name == "Okafor")
+        assert page.locator("a[href^='javascript:'], img[src=x]").count() == 0
+    for page in pages.values():
+        _leave(page, page.locator("input.score").last, "/api/grade/")
+        _leave(page, page.locator("textarea.comment").last, "/api/comment/")
     assert instructor.alerts == []  # type: ignore[attr-defined]
-    assert instructor.locator("a[href^='javascript:'], img[src=x]").count() == 0
-    with sqlite3.connect(hub.prefix / "course/gradebook.db") as book:
-        grades = book.execute("select manual_score from grade where manual_score is not null")
-        assert sorted(grades.fetchall()) == [(3.0,), (3.0,)]
+    assert _by_hand(hub) == {"ada": 3.0, "ben": 3.0}
+
+
+def test_one_grades_all_while_the_other_grades_by_hand(
+    ben: Page, instructor: Page, tutor: Page, hub: Hub
+) -> None:
+    with ben.expect_response(lambda answer: "/assignments/submit" in answer.url):
+        lab.entry(ben, "fetched", NAME).get_by_role("button", name="Submit").click()
+    _open_submission(tutor, hub, "Adler")
+    tutor.locator("input.score").last.fill("2.5")
+    instructor.goto(f"{hub.course}/course")
+    row = instructor.locator("#assignments tr", has_text=NAME)
+    expect(row.locator("td.number")).to_have_text(["2", "1", "0", "0", "0"])
+    row.get_by_role("button", name="Grade all").click()
+    job = instructor.locator("#jobs li").first
+    expect(job).to_contain_text("running")
+    _leave(tutor, tutor.locator("input.score").last, "/api/grade/")
+    state = instructor.request.get(f"{hub.course}/course/api/state").json()
+    assert state["jobs"][0]["state"] == "running"
+    expect(job).to_contain_text("2 graded, 0 to review by hand", timeout=5 * lab.MINUTE)
+    assert _by_hand(hub) == {"ada": 2.5, "ben": 3.0}
+    # Ben's points are kept, and marked for another look, because his answer may have changed.
+    expect(row.locator("td.number")).to_have_text(["2", "2", "0", "1", "0"])
+    _open_submission(instructor, hub, "Okafor")
+    instructor.locator("input.score").last.fill("2")
+    _leave(instructor, instructor.locator("input.score").last, "/api/grade/")
+    assert _by_hand(hub) == {"ada": 2.5, "ben": 2.0}
 
 
 def test_publishes_feedback(instructor: Page, hub: Hub) -> None:
@@ -226,11 +248,41 @@ def test_the_student_fetches_and_reads_feedback(ada: Page, hub: Hub) -> None:
     picture(ada, "student-7-feedback-fetched")
     ada.goto(f"{hub.url}/user/ada/files/{pages[0].relative_to(_home('ada'))}")
     text = ada.locator("body").inner_text()
-    assert "5 / 34" in text.replace(".0", "")
+    assert "4.5 / 34" in text
     assert COMMENT in text and "odd runs merge" in text
     ada.get_by_text(COMMENT).first.scroll_into_view_if_needed()
     picture(ada, "student-8-feedback-read")
     ada.goto(f"{hub.url}/user/ada/lab")
+
+
+def _open_submission(page: Page, hub: Hub, name: str) -> None:
+    """Formgrader's page of a student's answers; its list has the name behind the number."""
+    page.goto(f"{hub.course}/formgrader/gradebook/{NAME}/{NOTEBOOK}")
+    row = page.locator("tbody tr", has_text=name)
+    # The boxes are filled from the gradebook; what is typed before that is lost.
+    with page.expect_response(lambda answer: "/api/comments?" in answer.url):
+        row.locator("a.name-hidden").click()
+    page.wait_for_load_state("networkidle")
+
+
+def _leave(page: Page, box: Locator, address: str) -> None:
+    """What was typed into a box is saved when one leaves it."""
+    with page.expect_response(lambda answer: address in answer.url) as saved:
+        box.press("Tab")
+    assert saved.value.ok
+
+
+def _by_hand(hub: Hub) -> dict[str, float]:
+    """The points of the written answers, as the database has them."""
+    query = """
+        SELECT submitted_assignment.student_id, grade.manual_score
+        FROM grade
+        JOIN submitted_notebook ON submitted_notebook.id = grade.notebook_id
+        JOIN submitted_assignment ON submitted_assignment.id = submitted_notebook.assignment_id
+        WHERE grade.manual_score IS NOT NULL
+    """
+    with create_engine(hub.gradebook).connect() as book:
+        return dict(map(tuple, book.execute(text(query))))
 
 
 def _home(name: str) -> Path:
