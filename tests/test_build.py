@@ -148,3 +148,22 @@ def test_the_visible_checks_are_searched_too(tiny: Assignment):
     )
     (problem,) = leaks(tiny, build.read_source(tiny), tiny.released.read_text())
     assert problem.startswith("shared/sft2rl/checks/tiny.py:2: the solution of double")
+
+
+def test_every_file_of_a_suite_is_searched_for(tiny: Assignment):
+    build.write(tiny)
+    alone = tiny.suite
+    folder = alone.with_suffix("")
+    folder.mkdir()
+    alone.rename(folder / "test_1_first.py")
+    (folder / "test_2_second.py").write_text(
+        "def test_thrice():\n    for times in range(17):\n        value = student.double(times)\n"
+        "        expect(value + times - 3).equals(3 * times - 3, 'Thrice, less three.')\n"
+    )
+    notebook = nbformat.read(tiny.released, as_version=4)
+    notebook.cells[0].source += (
+        "\n\nfor times in range(17):\n    value = student.double(times)\n"
+        "    expect(value + times - 3).equals(3 * times - 3, 'Thrice, less three.')\n"
+    )
+    found = leaks(tiny, build.read_source(tiny), cells.to_text(notebook))
+    assert len(found) == 1 and "the hidden test_thrice" in found[0]

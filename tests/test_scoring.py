@@ -9,7 +9,7 @@ import jupytext
 import nbformat.v4 as v4
 import pytest
 
-from autograder import check, grade
+from autograder import audit, check, grade
 from autograder.config import Assignment, CourseError, Limits
 from autograder.results import ExerciseResult, Incident, Result
 from autograder.scoring import score_notebook
@@ -77,6 +77,39 @@ def codes(result: Result) -> list[str]:
 
 def messages(result: Result, name: str) -> str:
     return " ".join(test.message for test in result.exercises[name].tests)
+
+
+def in_a_folder(assignment: Assignment) -> Path:
+    """Split the suite: settings and helpers in files of their own, a file per exercise."""
+    head, double, zero, area = SUITE.split("@exercise")
+    one = assignment.suite
+    folder = one.with_suffix("")
+    folder.mkdir()
+    imports = "from autograder.suite import Draw, Student, exercise, expect\n"
+    (folder / "__init__.py").write_text(head)
+    (folder / "sizes.py").write_text("def side(draw):\n    return draw.integer(3, 99)\n")
+    (folder / "test_1_double.py").write_text(f"{imports}@exercise{double}@exercise{zero}")
+    area = area.replace("draw.integer(3, 99)", "side(draw)")
+    (folder / "test_2_area.py").write_text(f"{imports}from .sizes import side\n@exercise{area}")
+    one.unlink()
+    return folder
+
+
+def test_a_suite_in_a_folder_is_the_same_suite(assignment):
+    alone = audit.suite_hash(assignment)
+    wrong = "def double(x):\n    import math\n    return math.fsum([x * x])"
+    answers = [(DOUBLE, AREA), ("def double(x):\n    return x * x", AREA), (wrong, AREA)]
+    before = [score(assignment, *answer) for answer in answers]
+    folder = in_a_folder(assignment)
+    assert [score(assignment, *answer) for answer in answers] == before
+    assert assignment.suite == folder and before[1].exercises["area"].score == 1
+    split = audit.suite_hash(assignment)
+    (folder / "sizes.py").write_text("def side(draw):\n    return 1 / 0\n")
+    assert len({alone, split, audit.suite_hash(assignment)}) == 3
+    assert codes(score(assignment)) == ["suite-error"]
+    (folder.parent / f"{folder.name}.py").write_text(SUITE)
+    with pytest.raises(CourseError, match="delete one"):
+        score(assignment)
 
 
 def test_the_reference_is_full_and_twice_the_same(assignment):

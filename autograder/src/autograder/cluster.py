@@ -115,7 +115,7 @@ def release_of(assignment: Assignment) -> dict[str, str]:
     """What decides a score besides the submission and the key, by name."""
     return {
         "released notebook": _digest(assignment.released),
-        "suite": _digest(assignment.suite),
+        "suite": _digest(*assignment.suite_files),
         "reference": _digest(assignment.solution),
         "limits": repr(assignment.limits),
         "grader": _code(),

@@ -75,7 +75,16 @@ class Assignment:
 
     @property
     def suite(self) -> Path:
-        return self.root / "autograder" / "suites" / f"test_{self.name}.py"
+        """The hidden suite: a file, or a folder where there is one."""
+        folder = self.root / "autograder" / "suites" / f"test_{self.name}"
+        return folder if folder.is_dir() else folder.with_name(f"{folder.name}.py")
+
+    @property
+    def suite_files(self) -> list[Path]:
+        """The Python files of the hidden suite, sorted; none if it is not written yet."""
+        if self.suite.is_dir():
+            return sorted(self.suite.glob("*.py"))
+        return [self.suite] if self.suite.is_file() else []
 
     @property
     def zoo(self) -> Path:

@@ -88,8 +88,8 @@ def _secrets(assignment: Assignment, source: NotebookNode) -> Iterator[Secret]:
                 tokens = tuple(TOKEN.findall(_without_comments(region)))
                 if len(tokens) >= SHORTEST:
                     yield Secret(f"the solution of {name}", tokens, CODE_RUN)
-    if assignment.suite.is_file():
-        yield from _hidden_tests(assignment.suite.read_text("utf-8"))
+    for file in assignment.suite_files:
+        yield from _hidden_tests(file.read_text("utf-8"))
 
 
 def _hidden_tests(suite: str) -> Iterator[Secret]:

@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, Literal
 
 import pytest
@@ -61,19 +62,24 @@ class Suite:
 
     assignment: Assignment
     tests: list[HiddenTest]
+    modules: list[ModuleType]
     plugin: _Plugin
 
     @property
     def depends(self) -> dict[str, list[str]]:
-        return getattr(self.plugin.module, "DEPENDS", {})
+        return self._declared("DEPENDS")
 
     @property
     def forbidden(self) -> dict[str, list[str]]:
-        return getattr(self.plugin.module, "FORBIDDEN", {})
+        return self._declared("FORBIDDEN")
 
     @property
     def preload(self) -> tuple[str, ...]:
-        return tuple(getattr(self.plugin.module, "PRELOAD", ()))
+        return tuple(name for module in self.modules for name in getattr(module, "PRELOAD", ()))
+
+    def _declared(self, name: str) -> dict[str, list[str]]:
+        tables = [getattr(module, name, {}) for module in self.modules]
+        return {exercise: names for table in tables for exercise, names in table.items()}
 
     def score(
         self,
@@ -100,12 +106,15 @@ def with_suite(assignment: Assignment, work: Callable[[Suite], None]) -> None:
     options = [part for name in _NOT_NEEDED for part in ("-p", f"no:{name}")]
     options += ["-c", "/dev/null", "--rootdir", str(assignment.suite.parent)]
     options += ["--import-mode=importlib", "--capture=no", "--noconftest", "--assert=plain"]
-    if not assignment.suite.is_file():
+    if not assignment.suite_files:
         raise CourseError(f"{assignment.name} has no suite: write {assignment.suite}.")
+    if assignment.suite.is_dir() and assignment.suite.with_suffix(".py").exists():
+        raise CourseError(f"{assignment.suite} is a folder and a file (.py) too: delete one.")
     try:
         pytest.main([*options, str(assignment.suite)], plugins=[plugin])
     finally:  # a long-lived process must see a suite that was mended
-        sys.modules.pop(getattr(plugin.module, "__name__", ""), None)
+        for module in _modules(assignment):
+            del sys.modules[module.__name__]
     if plugin.failure is not None:
         raise plugin.failure
     if not plugin.worked:
@@ -285,7 +294,6 @@ class _Plugin:
 
     def __init__(self, assignment: Assignment, work: Callable[[Suite], None]) -> None:
         self.assignment, self.work = assignment, work
-        self.module: Any = None
         self.worked = False
         self.failure: BaseException | None = None
         self.trouble = "it has no tests"
@@ -303,10 +311,10 @@ class _Plugin:
         if session.testsfailed or not session.items:
             return True
         items = [item for item in session.items if isinstance(item, pytest.Function)]
-        self.module = items[0].module
         self.worked = True
         try:
-            suite = Suite(self.assignment, [_hidden_test(item) for item in items], self)
+            tests = [_hidden_test(item) for item in items]
+            suite = Suite(self.assignment, tests, _modules(self.assignment), self)
             _look_for_cycles(suite.depends)
             self.work(suite)
         except BaseException as error:
@@ -338,6 +346,12 @@ class _Plugin:
             self._error = call.excinfo.value
         outcome: Literal["passed", "failed"] = "failed" if call.excinfo else "passed"
         return pytest.TestReport(item.nodeid, item.location, {}, outcome, None, call.when)
+
+
+def _modules(assignment: Assignment) -> list[ModuleType]:
+    """The modules of a collected suite; a folder is a package, and may have several."""
+    name = assignment.suite.stem
+    return [module for each, module in sys.modules.items() if each.partition(".")[0] == name]
 
 
 def _hidden_test(item: pytest.Function) -> HiddenTest:
