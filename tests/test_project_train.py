@@ -71,6 +71,26 @@ def test_samples_have_the_model_s_frequencies():
     assert torch.allclose(counts, torch.tensor([0.0, 0.2, 0.3, 0.5]), atol=0.02)
 
 
+def test_judging_in_chunks_changes_no_figure_and_bounds_the_memory(functions, reference):
+    policy = copy_of(reference)
+    with torch.no_grad():
+        policy.model.norm.weight.mul_(1.2)
+    drawn = sampling.sample(
+        policy, sampling.load_prompts("evaluation")[:65], sampling.draw_luck(65, seed=0)
+    )
+    rewards = torch.randn(2, 65, generator=torch.Generator().manual_seed(0))
+    sizes = []
+
+    def noted(policy, reference, input_ids, *rest):
+        sizes.append(len(input_ids))
+        return functions.evaluate_policy(policy, reference, input_ids, *rest)
+
+    whole = functions.evaluate_policy(policy, reference, *drawn.tensors(), *rewards, 0.2)
+    joined = sampling.judge_in_chunks(noted, policy, reference, drawn, *rewards, 0.2)
+    assert joined == pytest.approx(whole, rel=1e-4)
+    assert sizes == [33, 32]
+
+
 def test_another_tokenizer_gets_the_same_openings():
     letters = pre_tokenizers.ByteLevel.alphabet()
     vocab = {token: i for i, token in enumerate(["<s>", "</s>", *sorted(letters)])}

@@ -43,6 +43,7 @@ from sft2rl.sampling import (
     Pairs,
     draw_luck,
     ends_of,
+    judge_in_chunks,
     load_pairs,
     prompts_for,
     sample,
@@ -367,8 +368,12 @@ def evaluate(
     own, theirs = (sample(m, prompts, luck, **ends_of(tokenizer)) for m in (policy, reference))
     figures: dict[str, float] = {}
     for prefix, judge in (("", reward), ("vader_", vader)):
-        rewards = [judge(texts_of(tokenizer, each)).to(device) for each in (own, theirs)]
-        found = functions.evaluate_policy(policy, reference, *own.tensors(), *rewards, beta)
+        rewards, ref_rewards = (
+            judge(texts_of(tokenizer, each)).to(device) for each in (own, theirs)
+        )
+        found = judge_in_chunks(
+            functions.evaluate_policy, policy, reference, own, rewards, ref_rewards, beta
+        )
         wanted = ("reward", "win_rate") if prefix else ("reward", "kl", "J", "win_rate")
         for name in wanted:
             figures[prefix + name] = found[name]
@@ -388,7 +393,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument(
         "--evaluation-prompts", type=int, metavar="N",
-        help="judge on so many prompts; a large vocabulary needs memory for each",
+        help="judge on so many prompts only; a large model needs time for each",
     )  # fmt: skip
     parser.add_argument("--no-evaluation", action="store_true", help="train only")
     parser.add_argument("--tensorboard", action="store_true", help="log to FOLDER/tensorboard")

@@ -914,9 +914,10 @@ def judged(policy: torch.nn.Module, seed: int = 2026) -> dict[str, float]:
     luck = sampling.draw_luck(len(evaluation_prompts), seed)
     drawn = sampling.sample(policy, evaluation_prompts, luck)
     texts, theirs = sampling.texts_of(tokenizer, drawn), reference_rewards(seed)
-    batch = (policy, reference, *drawn.tensors())
-    figures = evaluate_policy(*batch, judge.rewards(texts), theirs[0], BETA)
-    second = evaluate_policy(*batch, reward.vader(texts), theirs[1], BETA)
+    figures, second = (
+        sampling.judge_in_chunks(evaluate_policy, policy, reference, drawn, own, other, BETA)
+        for own, other in zip((judge.rewards(texts), reward.vader(texts)), theirs, strict=True)
+    )
     return figures | {"vader_win": second["win_rate"], "vader_win_se": second["win_rate_se"]}
 
 
