@@ -287,7 +287,7 @@ def main() -> None:
         "evaluation": opening_prompts(tokenizer, [*parts["validation"], *parts["test"]]),
     }
     save_file(prompts, args.to / "prompts.safetensors")
-    (args.to / "training.json").write_text(json.dumps(card, indent=1) + "\n")
+    (args.to / "training.json").write_text(json.dumps(card, indent=1) + "\n", "utf-8")
     print({name: value for name, value in card.items() if name != "epochs"})
 
 

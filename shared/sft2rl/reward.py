@@ -81,7 +81,8 @@ class RewardModel(torch.nn.Module):
         save_file(
             {"weights": self.weights.weight.detach()[:, 0].half()}, folder / "reward.safetensors"
         )
-        (folder / "ngrams.json").write_text(json.dumps(self.features, ensure_ascii=False) + "\n")
+        text = json.dumps(self.features, ensure_ascii=False)
+        (folder / "ngrams.json").write_text(f"{text}\n", "utf-8")
 
     @classmethod
     def load(cls, folder: Path = REWARD_MODEL) -> RewardModel:

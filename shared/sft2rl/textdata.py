@@ -154,7 +154,7 @@ def _download() -> bytes:
     """The source distribution, by pip, which checks the hash before it looks inside."""
     with tempfile.TemporaryDirectory() as folder:
         wanted = Path(folder) / "requirements.txt"
-        wanted.write_text(f"{REQUIREMENT} --hash=sha256:{SDIST_SHA256}\n")
+        wanted.write_text(f"{REQUIREMENT} --hash=sha256:{SDIST_SHA256}\n", "utf-8")
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes"]
         command += ["--no-deps", "--no-binary", ":all:", "--no-build-isolation"]
         command += ["--disable-pip-version-check", "--retries", "1", "--timeout", "15"]

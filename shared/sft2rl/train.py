@@ -430,7 +430,7 @@ def _train_and_evaluate(
         limit=args["evaluation_prompts"],
     )  # fmt: skip
     report = {**asdict(settings), **figures, "seconds": seconds, "losses": run.losses}
-    (args["to"] / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    (args["to"] / "report.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     return figures
 
 

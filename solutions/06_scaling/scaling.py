@@ -873,7 +873,7 @@ def torchrun(world_size, lr=0.5, steps=10):
             Path(folder, name) for name in ("train.py", "job.pt", "out.pt")
         )
         yours = [inspect.getsource(f) for f in (all_reduce_mean, ddp_step)]
-        script.write_text(SCRIPT.replace("YOUR_FUNCTIONS", "\n".join(yours)))
+        script.write_text(SCRIPT.replace("YOUR_FUNCTIONS", "\n".join(yours)), "utf-8")
         torch.save((START, shards, lr, steps, str(out)), job)
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
         command += ["--nproc-per-node", str(world_size), str(script), str(job)]

@@ -1079,7 +1079,7 @@ if RERUN:
 # %% tags=["train"]
 PSEUDONYM = ""
 if PSEUDONYM:
-    Path("leaderboard.txt").write_text(PSEUDONYM)
+    Path("leaderboard.txt").write_text(PSEUDONYM, "utf-8")
 
 # %% [markdown]
 # ## 9. What you found (12 points by hand)

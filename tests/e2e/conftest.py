@@ -1,7 +1,7 @@
 """A real hub with four real Unix users, and Chromium to use it: see `make e2e`.
 
-The week of test_1_week.py happens twice, with the gradebook in SQLite and in PostgreSQL, each time on
-a hub without a past; the other modules go on where the one with SQLite ended.
+The week of test_1_week.py happens twice, with the gradebook in SQLite and in PostgreSQL, each time
+on a hub without a past; the other modules go on where the one with SQLite ended.
 """
 
 from __future__ import annotations
@@ -42,6 +42,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "hub" in metafunc.fixturenames:
         both = metafunc.module.__name__ == "test_1_week"
         metafunc.parametrize("hub", DATABASES if both else DATABASES[:1], indirect=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Iterator[None]:
+    """What the pages of a test that fails show."""
+    report = yield
+    if report.failed:
+        for name, page in item.funcargs.items():
+            if isinstance(page, Page):
+                page.screenshot(path=PICTURES / f"failed-{item.originalname}-{name}.png")
+    return report
 
 
 @dataclass(frozen=True)

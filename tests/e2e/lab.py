@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 MINUTE = 60_000
 
@@ -50,7 +50,10 @@ def open_notebook(page: Page, assignment: str, notebook: str) -> None:
 
 
 def idle(page: Page) -> None:
-    """Wait until the kernel has nothing to do."""
+    """Wait until the kernel is there and has nothing to do."""
+    page.locator(".jp-NotebookPanel:visible .jp-KernelName", has_text="Python 3").wait_for(
+        timeout=3 * MINUTE
+    )
     page.locator(
         ".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=idle]"
     ).wait_for(timeout=3 * MINUTE)
@@ -87,16 +90,25 @@ def run(page: Page, target: Locator) -> str:
     before = prompt.inner_text()
     prompt.click()
     page.keyboard.press("Control+Enter")
-    for _ in range(600):
-        if prompt.inner_text() != before and re.fullmatch(r"\[\d+\]:", prompt.inner_text()):
-            break
-        page.wait_for_timeout(200)
+    changed = re.compile(rf"^(?!{re.escape(before)}$)")
+    try:
+        expect(prompt).to_have_text(changed, timeout=MINUTE // 4)
+    except AssertionError:  # on a busy machine a key may come before the page listens
+        prompt.click()
+        page.keyboard.press("Control+Enter")
+        expect(prompt).to_have_text(changed)
+    expect(prompt).to_have_text(re.compile(r"^\[\d+\]:$"), timeout=5 * MINUTE)
     output = target.locator(".jp-OutputArea")
     return output.inner_text() if output.count() else ""
 
 
 def save(page: Page) -> None:
     """Control+S, and wait until the notebook is not dirty any more."""
+    dirty = page.locator(".lm-TabBar-tab.jp-mod-dirty")
     page.keyboard.press("Control+S")
     page.wait_for_timeout(500)
-    page.locator(".lm-TabBar-tab.jp-mod-dirty").wait_for(state="detached")
+    try:
+        expect(dirty).to_have_count(0, timeout=MINUTE // 4)
+    except AssertionError:  # as in `run`
+        page.keyboard.press("Control+S")
+        expect(dirty).to_have_count(0)

@@ -108,7 +108,7 @@ def _normalise(notebook: NotebookNode, assignment: Assignment) -> None:
         if entry := cells.nbgrader(cell):
             metadata["nbgrader"] = {**entry, "cell_type": cell.cell_type}
         if tags := cell.metadata.get("tags"):
-            metadata["tags"] = tags
+            metadata["tags"] = [*tags, *([cells.NOT_IN_VALIDATE] * cells.is_skipped(cell))]
         cell.metadata = nbformat.from_dict(metadata)
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

@@ -12,6 +12,8 @@ from nbformat import NotebookNode
 TEST = "test_"
 WRITTEN = "written_"
 SKIPPED_TAGS = frozenset({"show", "train"})
+# nbclient, and so nbgrader's Validate, leaves out cells with this tag; JupyterLab runs them.
+NOT_IN_VALIDATE = "skip-execution"
 
 
 def nbgrader(cell: NotebookNode) -> dict[str, Any]:

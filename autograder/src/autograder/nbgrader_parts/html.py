@@ -12,11 +12,11 @@ from html import escape
 from typing import Any
 
 import bleach
-from nbconvert.filters import markdown2html
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from traitlets import Bool
 
+from autograder.nbgrader_parts import formulas
 from autograder.results import ExerciseResult
 
 TAGS = [
@@ -27,11 +27,6 @@ TAGS = [
 PROTOCOLS = ["http", "https", "mailto"]
 # The classes of highlighted code and of our table. Others could cover the page or imitate it.
 CLASSES = re.compile(r"highlight|[a-z][a-z0-9]?|table table-condensed|success|danger")
-PILCROW = re.compile(r'<a href="#[^"]*">&#182;</a>')
-# What lets MathJax make links, styles or load code.
-MATH_COMMANDS = re.compile(
-    r"\\(href|url|class|cssId|style|require|unicode|includegraphics|csname|data)(?![A-Za-z])"
-)
 
 
 class EscapeNames(Preprocessor):
@@ -53,9 +48,9 @@ class EscapeNames(Preprocessor):
 
 def safe_markdown2html(source: str) -> str:
     """Markdown as HTML without scripts, images, styles and links to anything but pages."""
-    html = PILCROW.sub("", clean_html(markdown2html(source)))
-    html = html.replace("<table>", '<table class="table table-condensed">')
-    return MATH_COMMANDS.sub(r"\1", html)
+    html, found = formulas.to_html(source)
+    html = clean_html(html).replace("<table>", '<table class="table table-condensed">')
+    return formulas.put_in(html, found)
 
 
 def clean_html(html: str) -> str:
@@ -66,7 +61,7 @@ def clean_html(html: str) -> str:
 def _allowed(tag: str, name: str, value: str) -> bool:
     if name == "class":
         return bool(CLASSES.fullmatch(value))
-    return tag == "a" and name in ("href", "title")
+    return tag == "a" and name in ("href", "title") and formulas.BEGIN not in value
 
 
 def score_table(result: ExerciseResult, status: str) -> str:
