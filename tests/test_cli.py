@@ -92,6 +92,37 @@ def test_an_unknown_assignment_cannot_be_done(root: Path) -> None:
         assert "course.toml lists: 00_tiny" in shown.output
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('notebook = "tiny"\n', "", "course.toml, assignment 00_tiny: notebook is missing"),
+        ('notebook = "tiny"', "points = 3", "unknown setting 'points'; there are name, notebook"),
+        ('notebook = "tiny"', "notebook = tiny", "course.toml cannot be read: Invalid value (at"),
+        ("minutes = ", 'minutes = "1"  # ', "minutes must be a whole number, without quotes"),
+        ("release = ", "release = 2026-09-07  # ", "release must be a day, a time and an offset"),
+        ("due = ", "due = 2026-09-07T08:00:00  # ", "due must be a day, a time and an offset"),
+        ("test_cpu_seconds", "test_seconds", "unknown setting 'test_seconds'"),
+        ("[limits]", "[[assignment]]\nname = '00_tiny'\n[limits]", "notebook is missing"),
+    ],
+)
+def test_a_course_toml_that_makes_no_sense(root: Path, old: str, new: str, message: str) -> None:
+    file = root / "course.toml"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new, 1))
+    assignments.cache_clear()
+    shown = course("list")
+    assert shown.exit_code == 2
+    assert message in shown.output.replace("\n", " ")
+
+
+def test_two_assignments_of_one_name(root: Path) -> None:
+    file = root / "course.toml"
+    entry = file.read_text().partition("[[assignment]]")[2].partition("[limits]")[0]
+    file.write_text(f"{file.read_text()}\n[[assignment]]{entry}")
+    assignments.cache_clear()
+    assert "2 assignments called '00_tiny'" in course("list").output
+
+
 def test_score_as_json(root: Path) -> None:
     build.write(assignments()[0])
     source, released = f"build/source/{NAME}/tiny.ipynb", f"assignments/{NAME}/tiny.ipynb"

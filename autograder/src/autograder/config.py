@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass, fields
+from collections import Counter
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 
 class CourseError(Exception):
@@ -100,19 +102,68 @@ def project_root() -> Path:
     raise CourseError("There is no course.toml here or above. Run this inside the project.")
 
 
+def course_toml(root: Path | None = None) -> dict[str, Any]:
+    """The tables of course.toml.
+
+    Raises:
+        CourseError: it is not TOML; the message has the line.
+    """
+    text = ((root or project_root()) / "course.toml").read_text("utf-8")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CourseError(f"course.toml cannot be read: {error}.") from error
+
+
 @cache
 def assignments(root: Path | None = None) -> tuple[Assignment, ...]:
-    """The assignments of course.toml, in order."""
+    """The assignments of course.toml, in order.
+
+    Raises:
+        CourseError: an entry lacks a setting, or has one that does not exist or makes no sense.
+    """
     root = root or project_root()
-    table = tomllib.loads((root / "course.toml").read_text("utf-8"))
-    known = {field.name for field in fields(Limits)}
-    result = []
-    for entry in table["assignment"]:
-        limits = {**table.get("limits", {}), **entry.pop("limits", {})}
-        if unknown := set(limits) - known:
-            raise CourseError(f"course.toml: unknown limit {sorted(unknown)[0]!r}.")
-        result.append(Assignment(root=root, limits=Limits(**limits), **entry))
-    return tuple(result)
+    table = course_toml(root)
+    entries = [_assignment(root, table.get("limits", {}), each) for each in table["assignment"]]
+    for name, count in Counter(each.name for each in entries).items():
+        if count > 1:
+            raise CourseError(f"course.toml has {count} assignments called {name!r}: rename one.")
+    return tuple(entries)
+
+
+def _assignment(root: Path, limits: dict[str, Any], entry: dict[str, Any]) -> Assignment:
+    """One entry of course.toml, read with the limits that hold for all."""
+    where = f"course.toml, assignment {entry.get('name', '(without a name)')}"
+    limits = {**limits, **entry.get("limits", {})}
+    _expect_settings(limits, Limits, f"{where}, limits")
+    own = {"root": root, "limits": Limits(**limits)}
+    _expect_settings({**entry, **own}, Assignment, where)
+    for name in ("release", "due"):
+        when = entry[name]
+        if not isinstance(when, datetime) or when.tzinfo is None:
+            raise CourseError(
+                f"{where}: {name} must be a day, a time and an offset from UTC, "
+                "like 2026-09-07T08:00:00+02:00."
+            )
+    return Assignment(**{**entry, **own})
+
+
+def _expect_settings(table: dict[str, Any], kind: type, where: str) -> None:
+    """See that a table has every setting that the dataclass needs, of its type, and no other."""
+    known = {field.name: field for field in fields(kind)}
+    for name in table:
+        if name not in known:
+            names = ", ".join(each for each in known if each != "root")
+            raise CourseError(f"{where}: unknown setting {name!r}; there are {names}.")
+    for name, field in known.items():
+        if name not in table and field.default is MISSING:
+            raise CourseError(f"{where}: {name} is missing.")
+        wanted = {"str": str, "int": int, "bool": bool}.get(str(field.type))
+        if name in table and wanted and type(table[name]) is not wanted:
+            raise CourseError(f"{where}: {name} must be {_KINDS[wanted]}.")
+
+
+_KINDS = {str: "a text in quotes", int: "a whole number, without quotes", bool: "true or false"}
 
 
 def find_assignment(name: str) -> Assignment:
@@ -121,7 +172,10 @@ def find_assignment(name: str) -> Assignment:
         if assignment.name == name:
             return assignment
     names = ", ".join(assignment.name for assignment in assignments())
-    raise CourseError(f"There is no assignment {name!r}. course.toml lists: {names}.")
+    raise CourseError(
+        f"There is no assignment {name!r}. course.toml lists: {names}. "
+        "A new one needs an [[assignment]] there (docs/authoring.md)."
+    )
 
 
 def course_dir(option: Path | None = None) -> Path:

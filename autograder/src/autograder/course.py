@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.config import CourseError, project_root
+from autograder.config import CourseError, course_toml
 
 KEY_BYTES = 32
 # Known to everyone who reads this file: for CI, `course check` and the demo, never for grades.
@@ -120,8 +119,7 @@ def existing_course(root: Path) -> Course:
 
 def course_code() -> str:
     """The short name of the course, under which nbgrader's exchange knows it."""
-    table = tomllib.loads((project_root() / "course.toml").read_text("utf-8"))
-    return str(table["course"]["code"])
+    return str(course_toml()["course"]["code"])
 
 
 def key_for_scoring(root: Path) -> bytes:

@@ -8,11 +8,10 @@ holds for the student: the extension is nbgrader's own.
 from __future__ import annotations
 
 import math
-import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from autograder.config import CourseError, project_root
+from autograder.config import CourseError, course_toml
 
 DAY = 86_400
 
@@ -63,8 +62,7 @@ def late_policy(root: Path | None = None) -> LatePolicy:
     Raises:
         CourseError: a setting is unknown or out of range.
     """
-    text = ((root or project_root()) / "course.toml").read_text("utf-8")
-    table = tomllib.loads(text).get("late", {})
+    table = course_toml(root).get("late", {})
     known = [field.name for field in fields(LatePolicy)]
     if unknown := sorted(set(table) - set(known)):
         names = ", ".join(known)

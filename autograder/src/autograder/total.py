@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from autograder.config import Assignment, CourseError, assignments, project_root
+from autograder.config import Assignment, CourseError, assignments, course_toml
 from autograder.course import Course
 from autograder.marks import Marks, in_gradebook
 
@@ -93,5 +92,4 @@ def check_weights(listed: Iterable[Assignment]) -> None:
 
 def canvas_total_id() -> int | None:
     """The number in Canvas of the column for the total: `canvas_total_id` of [course]."""
-    table = tomllib.loads((project_root() / "course.toml").read_text("utf-8"))
-    return table["course"].get("canvas_total_id")
+    return course_toml()["course"].get("canvas_total_id")
