@@ -57,6 +57,7 @@ def configure(config: Config, root: Path) -> None:
         f"{NBGRADER}.CheckCellMetadata",
     ]
     config.AssignLatePenalties.plugin_class = f"{PARTS}.late.CourseLatePolicy"
+    config.GenerateFeedback.exporter_class = f"{PARTS}.feedback.FeedbackExporter"
     config.GenerateFeedback.preprocessors = [
         f"{PARTS}.late.SettleLatePenalties",
         f"{NBGRADER}.GetGrades",
@@ -67,7 +68,11 @@ def configure(config: Config, root: Path) -> None:
     config.HTMLExporter.filters = {
         "markdown2html": f"{PARTS}.html.safe_markdown2html",
         "clean_html": f"{PARTS}.html.clean_html",
+        "highlight_code": f"{PARTS}.html.highlight_code",
     }
+    # Once, after the last step, instead of after each.
+    config.NotebookExporter.optimistic_validation = True
+    config.FeedbackExporter.optimistic_validation = True
 
 
 def generate_preprocessors() -> list[str]:
