@@ -59,7 +59,6 @@ def configure(config: Config, root: Path) -> None:
         f"{PARTS}.execute.SandboxExecute",
         f"{PARTS}.save.TrustedSaveAutoGrades",
         f"{NBGRADER}.AssignLatePenalties",
-        f"{NBGRADER}.CheckCellMetadata",
     ]
     config.AssignLatePenalties.plugin_class = f"{PARTS}.late.CourseLatePolicy"
     config.GenerateFeedback.exporter_class = f"{PARTS}.feedback.FeedbackExporter"
