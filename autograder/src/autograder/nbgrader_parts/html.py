@@ -8,10 +8,13 @@ replaced here.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import lru_cache, wraps
 from html import escape
 from typing import Any
 
 import bleach
+from nbconvert.filters import Highlight2HTML
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from traitlets import Bool
@@ -27,6 +30,20 @@ TAGS = [
 PROTOCOLS = ["http", "https", "mailto"]
 # The classes of highlighted code and of our table. Others could cover the page or imitate it.
 CLASSES = re.compile(r"highlight|[a-z][a-z0-9]?|table table-condensed|success|danger")
+
+# Most cells of a page are the release's, and the same on every page of a class.
+KEPT_TEXTS, LONGEST_KEPT = 1000, 10_000
+
+
+def _remembered(convert: Callable[[str], str]) -> Callable[..., str]:
+    """Remember what not too long texts were converted to; further arguments do not matter."""
+    known = lru_cache(KEPT_TEXTS)(convert)
+
+    @wraps(convert)
+    def converted(source: str, *args: Any, **kwargs: Any) -> str:
+        return (known if len(source) <= LONGEST_KEPT else convert)(source)
+
+    return converted
 
 
 class EscapeNames(Preprocessor):
@@ -46,6 +63,13 @@ class EscapeNames(Preprocessor):
         return nb, resources
 
 
+@_remembered
+def highlight_code(source: str) -> str:
+    """Python code as HTML, in colours."""
+    return _highlight(source)
+
+
+@_remembered
 def safe_markdown2html(source: str) -> str:
     """Markdown as HTML without scripts, images, styles and links to anything but pages."""
     html, found = formulas.to_html(source)
@@ -53,6 +77,10 @@ def safe_markdown2html(source: str) -> str:
     return formulas.put_in(html, found)
 
 
+_highlight = Highlight2HTML(pygments_lexer="python")
+
+
+@_remembered
 def clean_html(html: str) -> str:
     """HTML with nothing in it that runs, loads, or changes the page around it."""
     return bleach.clean(html, tags=TAGS, attributes=_allowed, protocols=PROTOCOLS, strip=True)

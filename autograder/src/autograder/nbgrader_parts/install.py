@@ -7,8 +7,10 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment
+from sqlalchemy import Engine, create_engine
 from traitlets.config import Config
 
 from autograder.course import course_code
@@ -21,6 +23,7 @@ SHARE = Path(__file__).parent / "share"
 
 def install(config: Config, config_file: str) -> None:
     """Configure nbgrader for a course folder, and replace its Autograde by ours."""
+    from nbgrader import api as gradebook_api
     from nbgrader.apps import api, autogradeapp
 
     from autograder.nbgrader_parts.autograde import CourseAutograde
@@ -28,6 +31,8 @@ def install(config: Config, config_file: str) -> None:
     # nbgrader has no option for these: its applications import the class by name.
     autogradeapp.Autograde = CourseAutograde
     api.Autograde = CourseAutograde
+    # It opens its gradebook a dozen times for each submission, and compiles every query anew.
+    vars(gradebook_api)["create_engine"] = _engine
     # Its pages of lists write what stands in an address into the page.
     if formgrader := sys.modules.get("nbgrader.server_extensions.formgrader.formgrader"):
         vars(formgrader)["Environment"] = functools.partial(Environment, autoescape=True)
@@ -54,9 +59,9 @@ def configure(config: Config, root: Path) -> None:
         f"{PARTS}.execute.SandboxExecute",
         f"{PARTS}.save.TrustedSaveAutoGrades",
         f"{NBGRADER}.AssignLatePenalties",
-        f"{NBGRADER}.CheckCellMetadata",
     ]
     config.AssignLatePenalties.plugin_class = f"{PARTS}.late.CourseLatePolicy"
+    config.GenerateFeedback.exporter_class = f"{PARTS}.feedback.FeedbackExporter"
     config.GenerateFeedback.preprocessors = [
         f"{PARTS}.late.SettleLatePenalties",
         f"{NBGRADER}.GetGrades",
@@ -67,7 +72,17 @@ def configure(config: Config, root: Path) -> None:
     config.HTMLExporter.filters = {
         "markdown2html": f"{PARTS}.html.safe_markdown2html",
         "clean_html": f"{PARTS}.html.clean_html",
+        "highlight_code": f"{PARTS}.html.highlight_code",
     }
+    # Once, after the last step, instead of after each.
+    config.NotebookExporter.optimistic_validation = True
+    config.FeedbackExporter.optimistic_validation = True
+
+
+@functools.cache
+def _engine(url: str, **options: Any) -> Engine:
+    """One engine for each database; nbgrader closes its connections whenever it is done."""
+    return create_engine(url, **options)
 
 
 def generate_preprocessors() -> list[str]:

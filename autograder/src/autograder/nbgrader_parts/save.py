@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from nbformat import NotebookNode
-from nbgrader.api import MissingEntry
+from nbgrader import utils
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.preprocessors import SaveAutoGrades
 
 from autograder import cells, incidents
@@ -19,9 +20,14 @@ class TrustedSaveAutoGrades(SaveAutoGrades):
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any]
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        nb, resources = super().preprocess(nb, resources)
-        with self.gradebook:
+        names = resources["nbgrader"]
+        self.notebook_id, self.assignment_id = names["notebook"], names["assignment"]
+        self.student_id = names["student"]
+        with Gradebook(names["db_url"]) as self.gradebook:
+            # nbgrader's own step would open the gradebook itself, and commit after every cell.
+            nb, resources = super(SaveAutoGrades, self).preprocess(nb, resources)
             self._review_what_is_missing(nb)
+            self.gradebook.db.commit()
         return nb, resources
 
     def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
@@ -31,11 +37,10 @@ class TrustedSaveAutoGrades(SaveAutoGrades):
             self.log.warning("%s is not in the gradebook", cells.grade_id(cell))
             return
         if cells.is_written(cell):
-            super()._add_score(cell, resources)
-            return
-        grade.auto_score = self._score(cell, resources, grade.max_score)
+            grade.auto_score, _ = utils.determine_grade(cell, self.log)
+        else:
+            grade.auto_score = self._score(cell, resources, grade.max_score)
         grade.needs_manual_grade = grade.auto_score is None or grade.manual_score is not None
-        self.gradebook.db.commit()
 
     def _score(
         self, cell: NotebookNode, resources: dict[str, Any], max_score: float
@@ -56,12 +61,10 @@ class TrustedSaveAutoGrades(SaveAutoGrades):
             comment = self.gradebook.find_comment(cells.grade_id(cell), *self._submission())
         except MissingEntry:
             return
-        super()._add_comment(cell, resources)
+        unchanged = cells.nbgrader(cell).get("checksum") == utils.compute_checksum(cell)
         result = _result(resources)
         notes = incidents.notes(result, cells.grade_id(cell)) if result else []
-        if notes:
-            comment.auto_comment = " ".join(filter(None, [comment.auto_comment, *notes]))
-            self.gradebook.db.commit()
+        comment.auto_comment = " ".join([*(["No response."] if unchanged else []), *notes]) or None
 
     def _review_what_is_missing(self, nb: NotebookNode) -> None:
         """An exercise that this version of the notebook does not have is for a person."""
@@ -70,7 +73,6 @@ class TrustedSaveAutoGrades(SaveAutoGrades):
         for grade in submission.grades:
             if grade.name not in present:
                 grade.auto_score, grade.needs_manual_grade = None, True
-        self.gradebook.db.commit()
 
     def _submission(self) -> tuple[str, str, str]:
         return self.notebook_id, self.assignment_id, self.student_id
