@@ -74,9 +74,9 @@ print("torch", torch.__version__, "· transformers", transformers.__version__)
 # | judged by | $J(\pi) = \mathbb E_{x,\,y\sim\pi}[R(x,y)] - \beta\,\mathbb E_x\,\mathrm{KL}(\pi(\cdot\mid x)\,\Vert\,\pi_\text{ref}(\cdot\mid x))$ with $\beta = 0.2$ |
 #
 # It is the sentiment experiment of the DPO paper, small enough for a laptop: the whole notebook
-# takes some twelve minutes of computing on one idle core. Cells that take longer than a few
-# seconds say so; they keep their progress in the folder `runs`, so an interrupted run goes on where
-# it stopped. Sweeps over $\beta$ and over seeds load results that were computed beforehand; they
+# takes some ten minutes of computing, five to six on two idle cores. Cells that take longer than
+# a few seconds say so; they keep their progress in the folder `runs`, so an interrupted run goes on
+# where it stopped. Sweeps over $\beta$ and over seeds load results that were computed beforehand; they
 # are rerun only if you ask.
 #
 # **Conventions.** Log-probabilities are natural logarithms, *summed* over the tokens of the
@@ -300,7 +300,7 @@ def logp_gradient(model, input_ids, attention_mask, completion_mask) -> dict:
 # Offline means: the reference writes **pairs** of completions, two pairs for each of 8,192 prompts, the
 # judge scores them, and the model that wrote them is never asked again. The stored log-probabilities
 # under the reference are part of the data. All four offline methods below see these pairs and
-# nothing else. (A minute or two, once. The file `runs/pairs.safetensors` is yours; the seed follows from your
+# nothing else. (About a minute, once. The file `runs/pairs.safetensors` is yours; the seed follows from your
 # name.)
 
 # %% tags=["train"]
@@ -855,7 +855,7 @@ def policy_copg() -> dict:
 check.policy_copg(policy_copg)
 
 # %% [markdown]
-# **Train.** One to two minutes per method on an idle laptop. Each run saves a checkpoint every 32
+# **Train.** About a minute per method on two idle cores. Each run saves a checkpoint every 32
 # steps; if you interrupt it and run the cell again, it goes on from there. With other settings it
 # starts anew. The figure shows the loss of each run, a mean over 8 steps.
 
@@ -1009,7 +1009,7 @@ predict(
 )
 
 # %% [markdown]
-# Try it: 64 steps each, one to two minutes together. (Where the table above has rows `pg-none-…`, they are the
+# Try it: 64 steps each, about a minute together. (Where the table above has rows `pg-none-…`, they are the
 # same with 256 steps.)
 
 # %% tags=["train"]
@@ -1059,7 +1059,7 @@ widgets.side_by_side(results.prompts, results.texts, scores)
 # %% [markdown]
 # ### Online, if you have the time
 #
-# Set `RERUN = True` to train RLOO with $K=4$ yourself (three to four minutes): your `pg_loss` with
+# Set `RERUN = True` to train RLOO with $K=4$ yourself (three minutes on two idle cores): your `pg_loss` with
 # `"loo"`, on samples drawn afresh at each step from the policy as it is then. The file
 # `project.ipynb` must be saved first, because the command reads your losses from it.
 
