@@ -104,7 +104,7 @@ def _normalise(notebook: NotebookNode, assignment: Assignment) -> None:
     )
     seen: Counter[str] = Counter()
     for cell in notebook.cells:
-        metadata = {}
+        metadata: dict[str, Any] = {}
         if entry := cells.nbgrader(cell):
             metadata["nbgrader"] = {**entry, "cell_type": cell.cell_type}
         if tags := cell.metadata.get("tags"):
