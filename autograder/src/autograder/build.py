@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
