@@ -19,7 +19,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from autograder.suite import Draw, Student, exercise, expect, model
 from sft2rl.models import TabularLM
 
-PRELOAD = ("transformers",)
+PRELOAD = ("sft2rl.models",)  # brings transformers along
 DEPENDS = {
     "multi_head_attention": ["attention", "split_heads", "merge_heads"],
     "transformer_block": [
@@ -85,9 +85,9 @@ def test_each_token_sees_itself_and_the_past(student: Student, draw: Draw):
 
 @exercise("causal_mask")
 def test_one_token_and_a_long_text(student: Student, draw: Draw):
-    """A single token, and more tokens than a usual buffer."""
+    """A single token, and more tokens than a usual buffer or than float16 can count."""
     expect(student.causal_mask(1)).equals(torch.tensor([[True]]), "A single token sees itself.")
-    T = draw.integer(1050, 1090)
+    T = draw.integer(2060, 2090)
     expect(student.causal_mask(T)).equals(
         torch.ones(T, T).tril().bool(), "Any number of tokens is allowed: nothing is fixed."
     )
@@ -95,10 +95,13 @@ def test_one_token_and_a_long_text(student: Student, draw: Draw):
 
 @exercise("causal_mask")
 def test_the_device_may_be_named(student: Student, draw: Draw):
-    """The device, as second argument and by name."""
+    """The device, as second argument and by name; then a device that nobody has."""
     T = draw.integer(2, 6)
     for got in (student.causal_mask(T, "cpu"), student.causal_mask(T=T, device="cpu")):
         expect(got).equals(allowed(T), "causal_mask(T, device) takes the device as an argument.")
+    expect(student.raised("causal_mask", T, "toaster") is None).equals(
+        False, "The mask is made on the device that is named; torch refuses one it does not know."
+    )
 
 
 # attention
@@ -167,8 +170,9 @@ def test_causal_outputs(student: Student, draw: Draw):
 
 @exercise("attention", weight=3)
 def test_causal_weights(student: Student, draw: Draw):
-    """The weights under a causal mask, and their zeros."""
+    """The weights under a causal mask, some of them small, and their zeros."""
     q, k, v = qkv(draw, 3, T=6, S=6, d_k=3, d_v=2)
+    q = 4 * q
     mask = allowed(6)
     _, weights = both(student, q, k, v, mask)
     expect(weights).close(
@@ -230,9 +234,9 @@ def test_hidden_tokens_cannot_be_seen(student: Student, draw: Draw):
 
 @exercise("attention", weight=2)
 def test_large_scores(student: Student, draw: Draw):
-    """Scores of many thousands, first of both signs, then all negative."""
+    """Scores of many thousands, first of both signs, then all negative and huge."""
     q, k, v = qkv(draw, 2, T=4, S=4, d_k=4, d_v=3)
-    same_sign = 100 * (1 + q.abs()), -1000 * (1 + k.abs())
+    same_sign = 1e5 * (1 + q.abs()), -1e5 * (1 + k.abs())
     for large, keys in ((300 * q, 300 * k), same_sign):
         for mask in (allowed(4), None):
             want = sdpa(large, keys, v, attn_mask=mask)
@@ -498,7 +502,7 @@ def test_one_head_and_one_token(student: Student, draw: Draw):
 
 @exercise("multi_head_attention")
 def test_masks_with_a_batch_dimension(student: Student, draw: Draw):
-    """Padding that differs from text to text, and a mask of its own for each head."""
+    """Padding that differs from text to text, and a mask of its own for each head, 4-D and 3-D."""
     x, p = draw.normal(2, 5, 6), projections(draw, 6, 2, 3, 3, 6)
     padding = torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]]).bool()[:, None, None, :]
     per_head = torch.stack([allowed(5), torch.ones(5, 5).bool()]).expand(2, 2, 5, 5).clone()
@@ -506,6 +510,15 @@ def test_masks_with_a_batch_dimension(student: Student, draw: Draw):
         expect(student.multi_head_attention(x, *four(p), 2, mask)).close(
             heads_summed(x, p, 2, mask), "The mask is anything broadcastable to [B, H, T, T]."
         )
+    expect(student.multi_head_attention(x, *four(p), 2, per_head[0])).close(
+        heads_summed(x, p, 2, per_head),
+        "The mask is broadcast to [B, H, T, T]: of three dimensions the first is the heads'.",
+        mistakes={
+            "The first of a mask's three dimensions is read as the batch; to be broadcast to "
+            "[B, H, T, T] it is that of the heads.":
+                heads_summed(x, p, 2, per_head[0][:, None].expand(2, 2, 5, 5)),
+        },
+    )  # fmt: skip
 
 
 @exercise("multi_head_attention", weight=2)
@@ -680,6 +693,36 @@ def test_small_differences_count_and_rounding_does_not(student: Student, draw: D
         )
 
 
+@exercise("is_equivariant_report", weight=2)
+def test_the_tolerance_is_a_billionth_of_the_largest_entry(student: Student, draw: Draw):
+    """Constant layers in which one entry of the first token is slightly off."""
+    perm = derangement(draw, 6)
+    for feature, off, equivariant in ((0, 2e-9, False), (1, 5e-10, True)):
+
+        def constant(x, i=feature, off=off):
+            out = -torch.ones_like(x)
+            out[..., 1] = 0.0
+            out[:, 0, i] += off
+            return out
+
+        expect(report(student, constant, perm)).equals(
+            answer(True, equivariant),
+            "The largest absolute difference of two entries counts, against 1e-9 times the largest "
+            "absolute entry of attn(x): no mean, no norm, no entry by itself, no other tolerance.",
+        )
+
+
+@exercise("is_equivariant_report")
+def test_the_input_is_generic(student: Student, draw: Draw):
+    """A running sum of differences between neighbouring features."""
+    got = report(student, lambda x: (x[..., 1:] - x[..., :-1]).cumsum(1), derangement(draw, 5))
+    expect(got).equals(
+        answer(False, False),
+        "Draw every entry of x by itself: with equal features or equal steps between them too many "
+        "layers look invariant.",
+    )
+
+
 @exercise("is_equivariant_report")
 def test_other_widths(student: Student, draw: Draw):
     """A layer for tokens of another width, with narrower outputs."""
@@ -768,9 +811,9 @@ def test_another_eps(student: Student, draw: Draw):
 @exercise("layer_norm")
 def test_any_number_of_leading_dimensions(student: Student, draw: Draw):
     """One token alone, four dimensions, as many tokens as features, and one large feature."""
-    for shape in ((6,), (2, 1, 3, 4), (4, 4), (1, 1, 2), (2, 64)):
+    for shape in ((6,), (2, 1, 3, 4), (4, 4), (1, 1, 2), (2, 256)):
         x, d = draw.normal(*shape), shape[-1]
-        x[..., 0] *= 100 if d == 64 else 1
+        x[..., 0] += 1000 if d == 256 else 0
         gamma, beta = draw.uniform(0.5, 2.0, d), draw.normal(d)
         expect(student.layer_norm(x, gamma, beta)).close(
             F.layer_norm(x, (d,), gamma, beta, 1e-5), f"Any number of leading dimensions. {LN}"
@@ -791,6 +834,18 @@ def test_large_means_and_float32(student: Student, draw: Draw):
         "Subtract the mean first and square afterwards: the mean of the squares minus the squared "
         "mean loses all digits in float32.",
         rtol=5e-3,
+    )
+
+
+@exercise("layer_norm")
+def test_the_dtype_of_tokens_is_kept(student: Student, draw: Draw):
+    """bfloat16."""
+    x, gamma, beta = draw.normal(2, 3, 8), draw.uniform(0.5, 2.0, 8), draw.normal(8)
+    half = [each.to(torch.bfloat16) for each in (x, gamma, beta)]
+    expect(student.layer_norm(*half)).close(
+        F.layer_norm(x, (8,), gamma, beta, 1e-5).to(torch.bfloat16),
+        "The result has the dtype of x: cast back what you computed in a wider one.",
+        rtol=6e-2,
     )
 
 
@@ -827,7 +882,7 @@ def ffn_of(x, W1, b1, W2, b2):
 @exercise("feed_forward", weight=3)
 def test_two_layers_with_one_relu(student: Student, draw: Draw):
     """Batches of tokens, widths all different, small and large entries."""
-    for size in (1.0, 1e4):
+    for size in (1.0, 1e7):
         x, net = size * draw.normal(3, 4, 5), network(draw, 5, 8, 6)
         W1, b1, W2, b2 = net
         want = ffn_of(x, *net)
@@ -863,16 +918,17 @@ def test_square_matrices_are_not_transposed(student: Student, draw: Draw):
 
 
 @exercise("feed_forward")
-def test_any_leading_dimensions_and_float32(student: Student, draw: Draw):
-    """One token, one text of one token, four dimensions; then float32."""
+def test_any_leading_dimensions_and_dtypes(student: Student, draw: Draw):
+    """One token, one text of one token, four dimensions; then float32 and bfloat16."""
     net = network(draw, 5, 3, 4)
     for lead in ((), (1, 1), (2, 3, 2)):
         x = draw.normal(*lead, 5)
         expect(student.feed_forward(x, *net)).close(ffn_of(x, *net), FFN)
     x = draw.normal(2, 5)
-    expect(student.feed_forward(x.float(), *(each.float() for each in net))).close(
-        ffn_of(x, *net).float(), "Keep float32.", rtol=1e-4
-    )
+    for dtype, rtol in ((torch.float32, 1e-4), (torch.bfloat16, 6e-2)):
+        expect(student.feed_forward(x.to(dtype), *(each.to(dtype) for each in net))).close(
+            ffn_of(x, *net).to(dtype), "Keep the dtype of x.", rtol=rtol
+        )
 
 
 @exercise("feed_forward")
@@ -987,8 +1043,8 @@ def test_equal_to_the_block_of_gpt2(student: Student, draw: Draw):
 
 @exercise("transformer_block")
 def test_silent_parts_leave_the_tokens_alone(student: Student, draw: Draw):
-    """Output weights and biases zero, in both parts and in one of them."""
-    x, p = draw.normal(2, 4, 6), block_weights(draw, 6, 6, 8)
+    """Large tokens; output weights and biases zero, in both parts and in one of them."""
+    x, p = 1e6 * draw.normal(2, 4, 6), block_weights(draw, 6, 6, 8)
     no_attention = {**p, "Wo": 0 * p["Wo"], "bo": 0 * p["bo"]}
     silent = {**no_attention, "W2": 0 * p["W2"], "b2": 0 * p["b2"]}
     expect(student.transformer_block(x, silent, 2)).close(
@@ -1001,12 +1057,14 @@ def test_silent_parts_leave_the_tokens_alone(student: Student, draw: Draw):
 
 @exercise("transformer_block")
 def test_the_block_sees_no_future(student: Student, draw: Draw):
-    """Later tokens replaced."""
-    x, p = draw.normal(2, 6, 6), block_weights(draw, 6, 6, 8)
-    t = draw.integer(2, 5)
-    other = torch.cat([x[:, :t], 10 * draw.normal(2, 6 - t, 6)], dim=1)
+    """Later tokens of a longer text replaced."""
+    x, p = draw.normal(2, 70, 6), block_weights(draw, 6, 6, 8)
+    t = draw.integer(66, 69)
+    other = torch.cat([x[:, :t], 10 * draw.normal(2, 70 - t, 6)], dim=1)
     expect(student.transformer_block(other, p, 2)[:, :t]).close(
-        block_of(x[:, :t], p, 2), "Outputs must not depend on later tokens: use the causal mask."
+        block_of(x[:, :t], p, 2),
+        "Outputs must depend on all earlier tokens and on no later ones: use the causal mask, as "
+        "large as the text.",
     )
 
 
@@ -1180,15 +1238,16 @@ def test_a_square_head(student: Student, draw: Draw):
 
 @exercise("lm_logits")
 def test_leading_dimensions_and_dtype_of_logits(student: Student, draw: Draw):
-    """One long vector, four dimensions, float32."""
+    """One vector, one text, four dimensions, all of them large; float32 and bfloat16."""
     W_U = draw.normal(5, 7)
-    for lead in ((), (3,), (2, 1, 3)):
-        h = 100 * draw.normal(*lead, 5)
+    for lead in ((), (3,), (1, 4), (2, 1, 3)):
+        h = 1e6 * draw.normal(*lead, 5)
         expect(student.lm_logits(h, W_U)).close(torch.matmul(h, W_U), HEAD)
     h = draw.normal(2, 5)
-    expect(student.lm_logits(h.float(), W_U.float())).close(
-        (h @ W_U).float(), f"Keep float32. {HEAD}"
-    )
+    for dtype, rtol in ((torch.float32, 1e-5), (torch.bfloat16, 6e-2)):
+        expect(student.lm_logits(h.to(dtype), W_U.to(dtype))).close(
+            (h @ W_U).to(dtype), f"The logits have the dtype of h. {HEAD}", rtol=rtol
+        )
 
 
 @exercise("lm_logits")
@@ -1210,6 +1269,8 @@ def prefix_table(draw: Draw, V: int = 4, context: int = 6):
     here.table.data = draw.normal(*here.table.shape)
 
     def call(ids):
+        if ids.dtype != torch.long:
+            raise TypeError("ids are torch.long")
         if int(ids.min()) < 0 or int(ids.max()) >= V:
             raise IndexError("there is no such id")
         with torch.no_grad():
@@ -1383,12 +1444,12 @@ def library_logits(params: dict, H: int, d_ff: int, ids: torch.Tensor, **how) ->
     return gpt2_with(params, H, d_ff)(ids, **how).logits
 
 
-def without_final_norm(params: dict, H: int, ids: torch.Tensor) -> torch.Tensor:
-    """Logits from the last block's output as it is."""
+def logits_of(params: dict, H: int, ids: torch.Tensor, final: bool = True) -> torch.Tensor:
+    """Logits of a tied decoder, from the blocks above; `final=False` leaves LN_f out."""
     x = params["wte"][ids] + params["wpe"][: ids.shape[1]]
     for p in params["blocks"]:
         x = block_of(x, p, H)
-    return x @ params.get("W_U", params["wte"].T)
+    return (norm_of(x, params, "lnf") if final else x) @ params["wte"].T
 
 
 def cached(decoder, ids: torch.Tensor, past) -> tuple:
@@ -1415,7 +1476,7 @@ def test_logits_equal_those_of_gpt2(student: Student, draw: Draw):
         want,
         f"With GPT-2's weights the logits are those of GPT2LMHeadModel. {DECODER}",
         mistakes={
-            "The final layer normalisation is missing.": without_final_norm(params, 3, ids),
+            "The final layer normalisation is missing.": logits_of(params, 3, ids, final=False),
             "The position embeddings are missing.": library_logits(plain, 3, 14, ids),
             "Only the last position is returned.": want[:, -1:],
             "Only the last position is returned. ": want[:, -1],
@@ -1447,6 +1508,17 @@ def test_a_head_that_is_not_tied(student: Student, draw: Draw):
 
 
 @exercise("TinyDecoder", weight=2)
+def test_heads_that_are_narrower_than_the_model(student: Student, draw: Draw):
+    """Heads that together are narrower than the model, which GPT-2 does not have; no cache."""
+    params, ids = gpt_weights(draw, 11, 9, 12, 14, 2), draw.integers(0, 11, 2, 5)
+    params["blocks"] = [block_weights(draw, 12, 6, 14) for _ in range(2)]
+    expect(student.new("TinyDecoder", params, 3).forward(ids)).close(
+        logits_of(params, 3, ids),
+        "A head is as wide as Wq has columns, divided by n_heads: not d_model / n_heads.",
+    )
+
+
+@exercise("TinyDecoder", weight=2)
 def test_an_empty_cache_is_filled(student: Student, draw: Draw):
     """A prefill with []: the logits, and keys and values of every block."""
     params, ids = gpt_weights(draw, 11, 9, 12, 14, 2), draw.integers(0, 11, 2, 5)
@@ -1463,7 +1535,7 @@ def test_an_empty_cache_is_filled(student: Student, draw: Draw):
     )
 
 
-@exercise("TinyDecoder", weight=3)
+@exercise("TinyDecoder", weight=4)
 def test_one_token_at_a_time(student: Student, draw: Draw):
     """A prefill and single tokens, against one full forward."""
     params, ids = gpt_weights(draw, 11, 9, 12, 14, 2), draw.integers(0, 11, 2, 8)
@@ -1488,7 +1560,7 @@ def test_one_token_at_a_time(student: Student, draw: Draw):
         )
 
 
-@exercise("TinyDecoder", weight=2)
+@exercise("TinyDecoder", weight=3)
 def test_several_new_tokens_behind_a_cache(student: Student, draw: Draw):
     """Pieces of 2, 3 and 4 tokens: the mask is a rectangle."""
     params, ids = gpt_weights(draw, 11, 9, 12, 14, 2), draw.integers(0, 11, 2, 9)
@@ -1504,7 +1576,7 @@ def test_several_new_tokens_behind_a_cache(student: Student, draw: Draw):
         done += size
 
 
-@exercise("TinyDecoder")
+@exercise("TinyDecoder", weight=2)
 def test_two_continuations_of_one_cache(student: Student, draw: Draw):
     """The same cache used twice, and a fresh text afterwards."""
     params, ids = gpt_weights(draw, 11, 9, 12, 14, 2), draw.integers(0, 11, 2, 7)
@@ -1516,7 +1588,7 @@ def test_two_continuations_of_one_cache(student: Student, draw: Draw):
         logits, _ = cached(decoder, each[:, 4:], cache)
         expect(logits).close(library_logits(params, 3, 14, each)[:, 4:], message)
     fresh = other[:, :3]
-    expect(decoder.forward(fresh)).close(library_logits(params, 3, 14, fresh), message)
+    expect(decoder(fresh)).close(library_logits(params, 3, 14, fresh), message)
 
 
 @exercise("TinyDecoder")

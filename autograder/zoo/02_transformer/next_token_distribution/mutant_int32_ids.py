@@ -1,0 +1,13 @@
+"""Calls the model with int32.
+
+message: at the last real token
+"""
+
+
+def next_token_distribution(model, input_ids, attention_mask):
+    rows = []
+    for ids, real in zip(input_ids.int(), attention_mask.bool(), strict=True):
+        out = model(ids[real][None])
+        logits = getattr(out, "logits", out)
+        rows.append(logits[0, -1].softmax(-1))
+    return torch.stack(rows)
