@@ -74,6 +74,7 @@ def test_an_edit_changes_the_ids_of_its_own_cell_only(tiny: Assignment):
         ('"grade_id": "Counter"', '"grade_id": "double"', "used more than once"),
         (', "points": 2}', "}", '"points" must be a number above 0'),
         ('"points": 1.5', '"points": -1', '"points" must be a number above 0'),
+        ("def double(x: float) -> float", "def double(x)", "no type for x, return: write them in"),
         ('"grade_id": "setup"', '"grade_id": "imports"', "the first code cell is not"),
         ("CONSTANT = 10", "### BEGIN SOLUTION\nCONSTANT = 10", "not a solution cell"),
         ("**Rubric.**", "Points:", "needs a **Rubric.**"),

@@ -9,7 +9,7 @@ import jupytext
 import nbformat.v4 as v4
 import pytest
 
-from autograder import audit, check, grade
+from autograder import audit, build, check, grade, visible
 from autograder.config import Assignment, CourseError, Limits
 from autograder.results import ExerciseResult, Incident, Result
 from autograder.scoring import score_notebook
@@ -216,10 +216,94 @@ def test_check_proves_a_suite_and_finds_what_is_wrong_with_it(assignment):
         "mutant survivor keeps full marks",
         "mutant mute: no message says 'minus'",
         "rewrite wrong loses",
-        "4 mutants and 2 rewrites; at least 6 and 3 are wanted",
+        "4 mutants and 2 rewrites; at least 6 and 3 are wanted in autograder/zoo/00_area/double",
+        "the visible check refuses the reference: AssertionError: visible checks do not run",
     ):
         assert sentence in found
     assert "squares" not in found and "no mutant fails" not in found
+
+
+def check_of(line: str) -> str:
+    """The cell of a visible check with this line in it."""
+    return "from sft2rl.checks import *\n@visible_check\ndef check(fn):\n    " + line
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("equal(fn(3), 6, 'three')", ""),
+        ("equal(fn(3), 7, 'three')", "refuses the reference: CheckFailed: three: / "),
+        ("equal(fn.__code__.co_names, (), 'names')", "refuses the rewrite named: CheckFailed"),
+        ("equal(1, 1, 'nothing')", "accepts the stub: let it call the function"),
+        ("pass\ncheck = lambda fn: fn(3)", "needs @visible_check: a stub made it say"),
+    ],
+)
+def test_a_visible_check_lets_right_answers_through_only(assignment, line, sentence):
+    text = assignment.solution.read_text()
+    old = "assert False, 'visible checks do not run'"
+    assignment.solution.write_text(text.replace(old, f"{check_of(line)}\ncheck(double)", 1))
+    checks = visible.VisibleChecks(assignment, build.parse_source(assignment))
+    stub = "def double(x):\n    raise NotImplementedError()"
+    rewrites = {
+        "named": "def double(x):\n    return int(x) * 2",
+        "shift": "def double(x):\n    return x << 1",
+    }
+    found = "\n".join(checks.problems("double", stub, rewrites))
+    assert sentence in found and bool(sentence) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('@exercise("area")', '@exercise("Area")', "test_area_of_two_squares scores 'Area', but"),
+        ('@exercise("area")', '@exercise("Area")', "no test scores 'area': write one with"),
+        ('{"area": ["double"]}', '{"area": ["twice"]}', "DEPENDS names 'twice', but solutions/"),
+        ('{"double": ["math', '{"twice": ["math', "FORBIDDEN names 'twice', but"),
+        ("test_zero_is_doubled", "test_numbers_are_doubled", "another test is called"),
+        ("x = draw.integer(3, 99)", "x = random.randrange(99)", "random.randrange gives other"),
+    ],
+)
+def test_check_finds_what_does_not_agree(assignment, old, new, sentence):
+    text = assignment.suite.read_text().replace("from autograder", "import random\nfrom autograder")
+    assignment.suite.write_text(text.replace(old, new, 1))
+    (assignment.zoo / "double").mkdir()
+    (assignment.zoo / "double" / "mutant_squares.py").write_text(ZOO["mutant_squares"])
+    with pytest.raises(CourseError, match="cannot be right") as caught:
+        check.check(assignment)
+    assert sentence in str(caught.value) and "autograder/suites/test_00_area.py" in str(
+        caught.value
+    )
+
+
+def test_check_finds_a_folder_of_the_zoo_that_no_exercise_has(assignment):
+    (assignment.zoo / "dubble").mkdir()
+    (assignment.zoo / "dubble" / "rewrite_shift.py").write_text(ZOO["rewrite_shift"])
+    with pytest.raises(CourseError, match="zoo/00_area/dubble: the folder is called 'dubble', but"):
+        check.check(assignment)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('"""Open.\n\nmessage: x\n"""\ndef double(x:\n', r"mutant_a.py:5: not Python: '\(' was"),
+        ('"""Other.\n\nmessage: x\n"""\ndef dubble(x):\n    return 1', "does not define double"),
+        ('"""Mute."""\ndef double(x):\n    return 1', "a line `message: PHRASE`"),
+    ],
+)
+def test_an_answer_of_the_zoo_that_cannot_be_tried(assignment, text, sentence):
+    (assignment.zoo / "double").mkdir()
+    (assignment.zoo / "double" / "mutant_a.py").write_text(text)
+    with pytest.raises(CourseError, match=sentence):
+        check.load_zoo(assignment)
+
+
+def test_nothing_more_is_tried_where_the_reference_loses(assignment):
+    assignment.suite.write_text(SUITE.replace("expect(student.double(0))", "open('data.json')"))
+    (assignment.zoo / "double").mkdir()
+    (assignment.zoo / "double" / "mutant_squares.py").write_text(ZOO["mutant_squares"])
+    row = check.check(assignment, exercise="double", keys=(b"1",))["double"]
+    (problem,) = row["problems"]
+    assert "test_zero_is_doubled raised FileNotFoundError" in problem and row["stub"] is None
 
 
 def test_check_finds_a_test_that_nothing_needs(assignment):
@@ -227,7 +311,10 @@ def test_check_finds_a_test_that_nothing_needs(assignment):
     text = ZOO["mutant_squares"]
     (assignment.zoo / "double" / "mutant_squares.py").write_text(text)
     report = check.check(assignment, exercise="double", keys=(b"1",))
-    assert "no mutant fails test_zero_is_doubled" in "\n".join(check.problems(report))
+    assert (
+        "no mutant fails test_zero_is_doubled: add one to autograder/zoo/00_area/double"
+        in "\n".join(check.problems(report))
+    )
 
 
 class Files:

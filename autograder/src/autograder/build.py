@@ -223,7 +223,18 @@ def _solution_problems(cell: NotebookNode, following: NotebookNode | None) -> li
         problems.append(f"the cell must hold exactly one function or class, called {name!r}")
     elif not ast.get_docstring(body[0]):
         problems.append(f"{name!r} has no docstring: it is the student's contract")
+    elif missing := _without_types(body[0]):
+        problems.append(f"{name!r} gives no type for {', '.join(missing)}: write them in its `def`")
     return problems
+
+
+def _without_types(node: ast.stmt) -> list[str]:
+    """The arguments of a function that have no annotation, and `return`."""
+    if not isinstance(node, ast.FunctionDef):
+        return []
+    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    missing = [each.arg for each in arguments if each.annotation is None]
+    return missing if node.returns else [*missing, "return"]
 
 
 def _marker_problems(source: str) -> list[str]:

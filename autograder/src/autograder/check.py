@@ -21,9 +21,11 @@ from typing import Any
 from autograder import cells
 from autograder.build import parse_source
 from autograder.config import Assignment, CourseError
+from autograder.lint import lint
 from autograder.results import ExerciseResult, Result, TestResult
 from autograder.scoring import HiddenTest, Suite, with_suite
 from autograder.submission import Submission, graded_cells
+from autograder.visible import VisibleChecks
 
 KEYS = (b"check-1", b"check-2", b"check-3")
 MIN_MUTANTS, MIN_REWRITES = 6, 3
@@ -45,14 +47,31 @@ class Answer:
         """Read `zoo/ASSIGNMENT/EXERCISE/KIND_NAME.py`."""
         kind, _, name = path.stem.partition("_")
         text = path.read_text("utf-8")
-        doc = ast.get_docstring(ast.parse(text)) or ""
+        try:
+            tree = ast.parse(text)
+        except SyntaxError as error:
+            raise CourseError(f"{path}:{error.lineno}: not Python: {error.msg}.") from error
+        exercise = path.parent.name
+        if not any(exercise in _bound(node) for node in tree.body):
+            raise CourseError(f"{path}: the answer does not define {exercise}, its folder's name.")
+        doc = ast.get_docstring(tree) or ""
         found = re.search(r"^message:\s*(.+)$", doc, re.M)
         if kind not in ("mutant", "rewrite") or not doc or (kind == "mutant" and not found):
             raise CourseError(
                 f"{path}: name it mutant_*.py or rewrite_*.py, say in a docstring what it does, "
                 "and give a mutant a line `message: PHRASE`."
             )
-        return cls(path.parent.name, kind, name, text, found[1].strip() if found else "")
+        return cls(exercise, kind, name, text, found[1].strip() if found else "")
+
+
+def _bound(node: ast.stmt) -> list[str]:
+    """The names that a definition, an assignment or an import gives."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.ImportFrom):
+        return [each.asname or each.name for each in node.names]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [each.id for each in targets if isinstance(each, ast.Name)]
 
 
 def load_zoo(assignment: Assignment) -> list[Answer]:
@@ -106,18 +125,21 @@ class _Check:
 
     def __init__(self, suite: Suite, keys: Sequence[bytes], exercise: str | None) -> None:
         self.suite, self.keys = suite, keys
+        self.suite_file = suite.assignment.suite.relative_to(suite.assignment.root)
         notebook = parse_source(suite.assignment)
         self.points = cells.exercises(notebook)
+        named = suite.assignment.artefacts
+        self.artefacts = import_module(named) if named else None
+        asked = self.artefacts.EXERCISES if self.artefacts else ()
+        lint(suite, self.points, asked)
         if exercise is not None:
             if exercise not in self.points:
                 raise CourseError(f"{suite.assignment.name} has no exercise {exercise!r}.")
             self.points = {exercise: self.points[exercise]}
-        named = suite.assignment.artefacts
-        self.artefacts = import_module(named) if named else None
-        asked = self.artefacts.EXERCISES if self.artefacts else ()
         self.files = {name: self.points.pop(name) for name in asked if name in self.points}
         self.cells = graded_cells(notebook)
         self.zoo = [each for each in load_zoo(suite.assignment) if each.exercise in self.points]
+        self.visible = VisibleChecks(suite.assignment, notebook)
         self.killed: set[str] = set()
 
     def run(self) -> dict[str, Any]:
@@ -134,12 +156,14 @@ class _Check:
             for incident in base.incidents:
                 self._complain(report, incident.exercise, f"the reference: {incident.detail}")
             self._reference(base, report)
-            for name in self.points:
-                self._stub(base, name, report[name])
+            sound = {name: row for name, row in report.items() if not row["problems"]}
+            for name, row in sound.items():
+                self._stub(base, name, row)
+                self._visible_check(name, row)
                 for answer in self.zoo:
                     if answer.exercise == name:
-                        self._answer(base, answer, report[name])
-        self._count(report)
+                        self._answer(base, answer, row)
+        self._count(sound)
         return report
 
     def _reference(self, base: Submission, report: dict[str, Any]) -> None:
@@ -153,12 +177,25 @@ class _Check:
                     row["problems"].append(f"the reference loses: {_why(exercise, result)}")
 
     def _stub(self, base: Submission, name: str, row: dict[str, Any]) -> None:
-        source = next(source for _, cell, source in self.cells if cell == name)
-        stub = _SOLUTION.sub(r"\1raise NotImplementedError()", source)
-        result = next(self._scores(base, name, stub))
+        result = next(self._scores(base, name, self._stub_of(name)))
         row["stub"] = result.exercises[name].score
         if row["stub"] != 0:
-            row["problems"].append(f"the stub scores {row['stub']}")
+            row["problems"].append(
+                f"the stub scores {row['stub']}: let a test of {name} fail unless it is called"
+            )
+
+    def _stub_of(self, name: str) -> str:
+        """The exercise's cell as students get it."""
+        source = next(source for _, cell, source in self.cells if cell == name)
+        return _SOLUTION.sub(r"\1raise NotImplementedError()", source)
+
+    def _visible_check(self, name: str, row: dict[str, Any]) -> None:
+        rewrites = {
+            each.name: each.source
+            for each in self.zoo
+            if each.exercise == name and each.kind == "rewrite"
+        }
+        row["problems"] += self.visible.problems(name, self._stub_of(name), rewrites)
 
     def _answer(self, base: Submission, answer: Answer, row: dict[str, Any]) -> None:
         judge = self._rewrite if answer.kind == "rewrite" else self._mutant
@@ -187,10 +224,14 @@ class _Check:
         row["mutants"].setdefault(answer.name, score)
         row["messages"].setdefault(answer.name, text)
         if score >= exercise.max_score:
-            row["problems"].append(f"mutant {answer.name} keeps full marks")
+            row["problems"].append(
+                f"mutant {answer.name} keeps full marks: add a test to {self.suite_file} that it "
+                "fails (if the answer is right, make it a rewrite)"
+            )
         elif answer.phrase.lower() not in text.lower():
             row["problems"].append(
-                f"mutant {answer.name}: no message says {answer.phrase!r}, but: {text}"
+                f"mutant {answer.name}: no message says {answer.phrase!r} (mend its line "
+                f"`message:`, or the texts of the test), but: {text}"
             )
 
     def _scores(
@@ -224,25 +265,32 @@ class _Check:
 
     def _count(self, report: dict[str, Any]) -> None:
         for name, row in report.items():
+            folder = (self.suite.assignment.zoo / name).relative_to(self.suite.assignment.root)
             row["problems"] = list(dict.fromkeys(row["problems"]))
             if len(row["mutants"]) < MIN_MUTANTS or len(row["rewrites"]) < MIN_REWRITES:
                 row["problems"].append(
                     f"{len(row['mutants'])} mutants and {len(row['rewrites'])} rewrites; "
-                    f"at least {MIN_MUTANTS} and {MIN_REWRITES} are wanted"
+                    f"at least {MIN_MUTANTS} and {MIN_REWRITES} are wanted in {folder}"
                 )
             for test in self.suite.tests:
                 if test.exercise == name and test.name not in self.killed:
-                    row["problems"].append(f"no mutant fails {test.name}: add one or delete it")
-        for test in self.suite.tests:
-            if test.exercise not in self.points and len(report) > 1:
-                raise CourseError(f"{test.name} scores {test.exercise!r}, which has no points.")
+                    row["problems"].append(
+                        f"no mutant fails {test.name}: add one to {folder}, or delete the test"
+                    )
 
     def _complain(self, report: dict[str, Any], name: str | None, text: str) -> None:
         report[name if name in report else next(iter(report))]["problems"].append(text)
 
 
 def _row(points: float) -> dict[str, Any]:
-    return {"points": points, "mutants": {}, "rewrites": {}, "messages": {}, "problems": []}
+    return {
+        "points": points,
+        "stub": None,
+        "mutants": {},
+        "rewrites": {},
+        "messages": {},
+        "problems": [],
+    }
 
 
 def _by_rule(result: Result) -> bool:

@@ -89,9 +89,12 @@ def check(
 ) -> int:
     """Prove the hidden suites: reference full, stub zero, mutants lose, rewrites pass."""
     from autograder import check as checker
+    from autograder.build import read_source
 
     key_list = [f"check-{number + 1}".encode() for number in range(keys)]
     todo = chosen(names)
+    for assignment in todo:
+        read_source(assignment)
     reports: dict[str, Any] = {}
     with err.status(f"checking {len(todo)} assignments (a minute or two each)"):
         for name, report in checker.check_all(todo, key_list, exercise):
@@ -119,7 +122,7 @@ def _check_table(name: str, report: dict[str, Any]) -> Table:
             exercise,
             f"{points:g}",
             f"{row['reference']:g}",
-            f"{row['stub']:g}",
+            "-" if row["stub"] is None else f"{row['stub']:g}",
             f"{caught} of {len(row['mutants'])}",
             f"{kept} of {len(row['rewrites'])}",
         )

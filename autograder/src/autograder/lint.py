@@ -1,0 +1,84 @@
+"""What is wrong with a suite and its zoo before any test runs: names that do not agree, chance."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+
+from autograder.config import Assignment, CourseError
+from autograder.scoring import Suite
+
+# Numbers that are neither keyed by `draw` nor seeded by a generator.
+CHANCE = (
+    *("random.", "np.random.", "numpy.random.", "torch.rand", "torch.normal"),
+    *("torch.bernoulli", "torch.multinomial", "torch.poisson"),
+)
+
+
+def lint(suite: Suite, exercises: Iterable[str], files: Collection[str] = ()) -> None:
+    """See that suite, zoo and notebook speak of the same exercises, and that nothing is random.
+
+    Args:
+        suite: the collected suite.
+        exercises: those of the notebook.
+        files: those among them that are scored by a file, and need no test.
+
+    Raises:
+        CourseError: a sentence for each thing that is wrong.
+    """
+    exercises = list(exercises)
+    found = [
+        *_unknown(suite, exercises),
+        *_untested(suite, [name for name in exercises if name not in files]),
+        *_in_the_source(suite.assignment),
+    ]
+    if found:
+        raise CourseError("\n  - ".join(["the suite or its zoo cannot be right:", *found]))
+
+
+def _unknown(suite: Suite, exercises: list[str]) -> Iterator[str]:
+    assignment = suite.assignment
+    where = assignment.suite.relative_to(assignment.root)
+    named = [(f"{where}: {test.name} scores", test.exercise) for test in suite.tests]
+    for table, entries in (("DEPENDS", suite.depends), ("FORBIDDEN", suite.forbidden)):
+        named += [(f"{where}: {table} names", name) for name in entries]
+    named += [
+        (f"{where}: DEPENDS names", name) for names in suite.depends.values() for name in names
+    ]
+    for folder in sorted(each for each in assignment.zoo.glob("*") if any(each.glob("*.py"))):
+        named.append((f"{folder.relative_to(assignment.root)}: the folder is called", folder.name))
+    for what, name in dict.fromkeys(named):
+        if name not in exercises:
+            source = assignment.solution.relative_to(assignment.root)
+            yield f"{what} {name!r}, but {source} has only {', '.join(exercises)}."
+
+
+def _untested(suite: Suite, exercises: list[str]) -> Iterator[str]:
+    where = suite.assignment.suite.relative_to(suite.assignment.root)
+    for name in exercises:
+        if not any(test.exercise == name for test in suite.tests):
+            yield f"{where}: no test scores {name!r}: write one with @exercise({name!r})."
+
+
+def _in_the_source(assignment: Assignment) -> Iterator[str]:
+    tests: Counter[str] = Counter()
+    for file in assignment.suite_files:
+        where = file.relative_to(assignment.root)
+        tree = ast.parse(file.read_text("utf-8"))
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                tests[node.name] += 1
+                if tests[node.name] == 2:
+                    yield f"{where}:{node.lineno}: another test is called {node.name}: rename one."
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and _is_chance(call):
+                yield (
+                    f"{where}:{call.lineno}: {ast.unparse(call.func)} gives other numbers every "
+                    "time: take them from `draw`, or pass generator=draw.generator()."
+                )
+
+
+def _is_chance(call: ast.Call) -> bool:
+    seeded = any(keyword.arg == "generator" for keyword in call.keywords)
+    return ast.unparse(call.func).startswith(CHANCE) and not seeded
