@@ -6,6 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 prefix=${1:-/srv/sft2rl}
+# What pip finds elsewhere it would not install here.
+unset PYTHONPATH
 grader=grader-sft2rl staff=sft2rl-staff students=sft2rl-students
 
 if [ "$(id -u)" -ne 0 ]; then

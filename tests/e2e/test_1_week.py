@@ -246,10 +246,14 @@ def test_the_student_fetches_and_reads_feedback(ada: Page, hub: Hub) -> None:
         pages = list((_home("ada") / NAME / "feedback").glob(f"*/{NOTEBOOK}.html"))
     assert len(pages) == 1
     picture(ada, "student-7-feedback-fetched")
+    asked: list[str] = []
+    ada.on("request", lambda request: asked.append(request.url))
     ada.goto(f"{hub.url}/user/ada/files/{pages[0].relative_to(_home('ada'))}")
     text = ada.locator("body").inner_text()
     assert "4.5 / 34" in text
     assert COMMENT in text and "odd runs merge" in text
+    assert ada.locator("math").count() > 10
+    assert asked and all(url.startswith((hub.url, "data:")) for url in asked)
     ada.get_by_text(COMMENT).first.scroll_into_view_if_needed()
     picture(ada, "student-8-feedback-read")
     ada.goto(f"{hub.url}/user/ada/lab")
