@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import pytest
@@ -23,6 +24,7 @@ from autograder.sandbox import SandboxLost
 from autograder.student import CheckFailed, Student, StudentFailed
 from autograder.submission import Submission, graded_cells
 from autograder.suite import Draw
+from autograder.zygote import preload_of
 
 TIMEOUTS_PER_EXERCISE = 2
 # Parts of pytest that a hidden test has no use for; "logging" alone took a third of the time.
@@ -71,9 +73,9 @@ class Suite:
     def forbidden(self) -> dict[str, list[str]]:
         return getattr(self.plugin.module, "FORBIDDEN", {})
 
-    @property
+    @cached_property
     def preload(self) -> tuple[str, ...]:
-        return tuple(getattr(self.plugin.module, "PRELOAD", ()))
+        return preload_of(self.assignment.suite)
 
     def score(
         self,

@@ -7,6 +7,7 @@ project's and no code of a student's; worker/zygote.py runs in it.
 
 from __future__ import annotations
 
+import ast
 import atexit
 import contextlib
 import functools
@@ -66,10 +67,10 @@ class Zygote:
     """One warm process; it ends with the process that started it."""
 
     def __init__(self, preload: tuple[str, ...]) -> None:
-        """Start it with these modules imported, besides the common ones.
+        """Start it; it imports these modules besides the common ones while this process goes on.
 
         Raises:
-            SandboxUnavailable: it did not start.
+            SandboxUnavailable: it cannot be started.
         """
         bwrap = shutil.which("bwrap")
         if bwrap is None:
@@ -93,14 +94,19 @@ class Zygote:
             cwd="/",
         )
         inside.close()
-        self._greet([*COMMON_MODULES, *preload])
+        self._ready = False
+        with contextlib.suppress(OSError):  # it is gone already: `_wait` will find out why
+            self._control.send(json.dumps([*COMMON_MODULES, *preload]).encode())
 
     def spawn(self, options: dict[str, Any], fds: list[int]) -> None:
         """Fork a sandbox that serves the socket fds[0] and reports on the pipe fds[1].
 
         Raises:
             OSError: the warm process is gone.
+            SandboxUnavailable: it did not start.
         """
+        if not self._ready:
+            self._wait()
         socket.send_fds(self._control, [json.dumps(options).encode()], fds)
 
     def complaint(self) -> str:
@@ -116,16 +122,18 @@ class Zygote:
         self._control.close()
         self._errors.close()
 
-    def _greet(self, modules: list[str]) -> None:
+    def _wait(self) -> None:
+        """Until everything is imported."""
         self._control.settimeout(START_SECONDS)
         try:
-            self._control.send(json.dumps(modules).encode())
             if self._control.recv(16) != b"ready":
                 raise EOFError
         except (OSError, EOFError) as error:
             self._process.kill()
             self._process.wait()
+            forget_zygotes()
             raise unavailable(self.complaint()) from error
+        self._ready = True
 
 
 def unavailable(reason: str) -> SandboxUnavailable:
@@ -144,6 +152,23 @@ def zygote(preload: tuple[str, ...]) -> Zygote:
     return started
 
 
+def start_zygote(suite: Path) -> None:
+    """Start the warm process for a suite, which need not be imported yet.
+
+    It takes as long as to import the grader, and does so at the same time on another core.
+    """
+    zygote(preload_of(suite))
+
+
+def preload_of(suite: Path) -> tuple[str, ...]:
+    """PRELOAD of a suite, read from its text; empty where there is none."""
+    if suite.is_file():
+        for node in ast.parse(suite.read_bytes()).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PRELOAD":
+                return tuple(ast.literal_eval(node.value))
+    return ()
+
+
 def forget_zygotes() -> None:
     """Start new ones from here on: one of them was found dead."""
     zygote.cache_clear()
@@ -156,7 +181,8 @@ def _close_quietly(started: Zygote) -> None:
 
 # Runs first inside: moves the socket to descriptor 3 and starts the warm process.
 _BOOT = """
-import os, sys
+import gc, os, sys
+gc.disable()  # until everything is imported
 os.dup2(int(sys.argv[1]), 3)
 os.set_inheritable(3, False)
 sys.path[:0] = ["/run/worker", "/run/lib"]

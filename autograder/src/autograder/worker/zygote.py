@@ -41,6 +41,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGPROF):
         signal.signal(number, signal.SIG_DFL)  # the session sets its own
     warm_up()
+    gc.enable()  # it was off for importing
     gc.collect()
     gc.freeze()  # forks share what the libraries allocated
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a guard
