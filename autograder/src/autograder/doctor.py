@@ -32,15 +32,18 @@ class Finding:
 
 
 @cache
-def require_sandbox() -> None:
+def require_sandbox(preload: tuple[str, ...] = ()) -> None:
     """Start a sandbox once in this process.
+
+    Args:
+        preload: what the suite needs that will be run next.
 
     Raises:
         SandboxUnavailable: the sentence says why and what to install.
     """
     from autograder.sandbox import Sandbox
 
-    with Sandbox(Limits()):
+    with Sandbox(Limits(), preload):
         pass
 
 

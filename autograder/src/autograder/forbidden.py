@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 
 def forbidden_uses(
@@ -18,16 +19,23 @@ def forbidden_uses(
         notebook: all cells, whose imports give names their meaning.
         banned: dotted names of modules or functions, such as "torch.optim".
     """
-    aliases: dict[str, str] = {}
-    for each in notebook:
-        for node in ast.walk(_parse(each)):
-            aliases.update(_imported(node))
+    aliases = _aliases(tuple(notebook))
     for node in ast.walk(_parse(source)):
         names = [_dotted(node, aliases)] if isinstance(node, ast.Attribute | ast.Name) else []
         names += _imported(node).values()
         for name in names:
             if any(name == ban or name.startswith(ban + ".") for ban in banned):
                 yield getattr(node, "lineno", 0), name
+
+
+@lru_cache(1)  # the same for every exercise of a submission
+def _aliases(notebook: tuple[str, ...]) -> dict[str, str]:
+    """What the names that a notebook imports stand for."""
+    aliases: dict[str, str] = {}
+    for each in notebook:
+        for node in ast.walk(_parse(each)):
+            aliases.update(_imported(node))
+    return aliases
 
 
 def _parse(source: str) -> ast.AST:

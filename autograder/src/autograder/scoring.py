@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import ModuleType
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ from autograder.sandbox import SandboxLost
 from autograder.student import CheckFailed, Student, StudentFailed
 from autograder.submission import Submission, graded_cells
 from autograder.suite import Draw
+from autograder.zygote import preload_of
 
 TIMEOUTS_PER_EXERCISE = 2
 # Parts of pytest that a hidden test has no use for; "logging" alone took a third of the time.
@@ -73,9 +75,9 @@ class Suite:
     def forbidden(self) -> dict[str, list[str]]:
         return self._declared("FORBIDDEN")
 
-    @property
+    @cached_property
     def preload(self) -> tuple[str, ...]:
-        return tuple(name for module in self.modules for name in getattr(module, "PRELOAD", ()))
+        return preload_of(self.assignment.suite_files)
 
     def _declared(self, name: str) -> dict[str, list[str]]:
         tables = [getattr(module, name, {}) for module in self.modules]

@@ -7,6 +7,7 @@ project's and no code of a student's; worker/zygote.py runs in it.
 
 from __future__ import annotations
 
+import ast
 import atexit
 import contextlib
 import functools
@@ -70,14 +71,14 @@ class Zygote:
     """One warm process; it ends with the process that started it."""
 
     def __init__(self, preload: tuple[str, ...], gpu: bool) -> None:
-        """Start it with these modules imported, besides the common ones.
+        """Start it; it imports these modules besides the common ones while this process goes on.
 
         Args:
             preload: their names.
             gpu: whether its sandboxes see this machine's GPUs.
 
         Raises:
-            SandboxUnavailable: it did not start.
+            SandboxUnavailable: it cannot be started.
         """
         bwrap = shutil.which("bwrap")
         if bwrap is None:
@@ -101,14 +102,19 @@ class Zygote:
             cwd="/",
         )
         inside.close()
-        self._greet([*COMMON_MODULES, *preload])
+        self._ready = False
+        with contextlib.suppress(OSError):  # it is gone already: `_wait` will find out why
+            self._control.send(json.dumps([*COMMON_MODULES, *preload]).encode())
 
     def spawn(self, options: dict[str, Any], fds: list[int]) -> None:
         """Fork a sandbox that serves the socket fds[0] and reports on the pipe fds[1].
 
         Raises:
             OSError: the warm process is gone.
+            SandboxUnavailable: it did not start.
         """
+        if not self._ready:
+            self._wait()
         socket.send_fds(self._control, [json.dumps(options).encode()], fds)
 
     def complaint(self) -> str:
@@ -124,16 +130,18 @@ class Zygote:
         self._control.close()
         self._errors.close()
 
-    def _greet(self, modules: list[str]) -> None:
+    def _wait(self) -> None:
+        """Until everything is imported."""
         self._control.settimeout(START_SECONDS)
         try:
-            self._control.send(json.dumps(modules).encode())
             if self._control.recv(16) != b"ready":
                 raise EOFError
         except (OSError, EOFError) as error:
             self._process.kill()
             self._process.wait()
+            forget_zygotes()
             raise unavailable(self.complaint()) from error
+        self._ready = True
 
 
 def unavailable(reason: str) -> SandboxUnavailable:
@@ -152,6 +160,25 @@ def zygote(preload: tuple[str, ...], gpu: bool = False) -> Zygote:
     return started
 
 
+def start_zygote(suite: Iterable[Path], gpu: bool) -> None:
+    """Start the warm process for a suite's files, which need not be imported yet.
+
+    It takes as long as to import the grader, and does so at the same time on another core.
+    """
+    zygote(preload_of(suite), gpu)
+
+
+def preload_of(suite: Iterable[Path]) -> tuple[str, ...]:
+    """PRELOAD of a suite's files, read from their text; empty where there is none."""
+    return tuple(
+        name
+        for file in suite
+        for node in ast.parse(file.read_bytes()).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PRELOAD"
+        for name in ast.literal_eval(node.value)
+    )
+
+
 def forget_zygotes() -> None:
     """Start new ones from here on: one of them was found dead."""
     zygote.cache_clear()
@@ -164,7 +191,8 @@ def _close_quietly(started: Zygote) -> None:
 
 # Runs first inside: moves the socket to descriptor 3 and starts the warm process.
 _BOOT = """
-import os, sys
+import gc, os, sys
+gc.disable()  # until everything is imported
 os.dup2(int(sys.argv[1]), 3)
 os.set_inheritable(3, False)
 sys.path[:0] = ["/run/worker", "/run/lib"]

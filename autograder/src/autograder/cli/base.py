@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -12,6 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from autograder.config import Assignment, CourseError, assignments, find_assignment
+
+# Most of what a verb makes is modules, which stay: a collector that looks less often saves
+# a sixth of the time of importing them.
+gc.set_threshold(50_000)
 
 DONE, WANTING, IMPOSSIBLE = 0, 1, 2
 

@@ -40,10 +40,14 @@ def score(
     Uses the course's key if there is a course folder, else the development key. Exit status 1 if a
     notebook could not be graded.
     """
+    from autograder.zygote import start_zygote
+
+    which = find_assignment(assignment)
+    start_zygote(which.suite_files, which.limits.gpu)
+
     from autograder.course import Course, key_for_scoring
     from autograder.grade import GRADED, score_files
 
-    which = find_assignment(assignment)
     folder = course_dir(course)
     versions = Course(folder).versions(which.name)
     results = score_files(notebooks, which, key_for_scoring(folder), versions)
@@ -104,14 +108,18 @@ def grade(
     """
     from rich.progress import Progress
 
-    from autograder.classroom import grade_class
     from autograder.course import open_course
+    from autograder.zygote import start_zygote
 
     assignment = find_assignment(name)
     if workers and scheduler:
         raise CourseError("--workers are processes of this machine: leave it out.")
     folder = open_course(course_dir(course))
     students = _students(folder, name, student)
+    start_zygote(assignment.suite_files, assignment.limits.gpu)
+
+    from autograder.classroom import grade_class
+
     with Progress(console=err, transient=True) as bar:
         task = bar.add_task(name, total=len(students))
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
+import heap
 import numpy as np
 import torch
 import wire
@@ -38,6 +39,7 @@ class Worker:
         self.shell = shell
         self.objects: list[Any] = []
         self.pid = os.getpid()
+        self.gathered = False
 
     def serve(self) -> None:
         """Answer requests until the grader ends the session."""
@@ -73,6 +75,9 @@ class Worker:
         if not _alone():
             self.reply(nonce, forked=False)
             return
+        if not self.gathered:
+            heap.gather_heap()
+            self.gathered = True
         pid = _fork()
         if pid == 0:
             self.pid = os.getpid()

@@ -22,6 +22,7 @@ import traceback
 from typing import Any
 
 import confine
+import heap
 import torch
 from session import Worker, warm_up
 from shell import CellShell, start_shell
@@ -41,7 +42,10 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGPROF):
         signal.signal(number, signal.SIG_DFL)  # the session sets its own
     warm_up()
+    heap.forget_handlers()
+    gc.enable()  # it was off for importing
     gc.collect()
+    heap.fill_holes()
     gc.freeze()  # forks share what the libraries allocated
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a guard
     control.send(b"ready")
