@@ -434,6 +434,9 @@ def training(student: Student, *args: Any, **kwargs: Any) -> tuple[dict, list]:
     return got[0], got[1]
 
 
+JOINED = "You joined the texts: the end of one text and the start of the next are not neighbours."
+
+
 @exercise("train_bpe", weight=6)
 def test_merges_of_a_corpus_without_ties(student: Student, draw: Draw):
     """Three texts in which the counts alone decide every merge."""
@@ -461,6 +464,7 @@ def test_merges_of_a_corpus_without_ties(student: Student, draw: Draw):
             "You learnt from the first text only.": trained(
                 library_pieces(texts[0]), steps, smallest
             ),
+            JOINED: trained(library_pieces("".join(texts)), steps, smallest),
         },
     )
 
@@ -500,12 +504,14 @@ def test_the_vocabulary_spells_every_id(student: Student, draw: Draw):
         _BYTE_VOCAB, "The ids 0 to 255 are the bytes in the order of BYTE_VOCAB, all of them."
     )
     message = "Entry 256 + k is the bytes of the left part of merges[k], then of the right part."
-    expect(vocab).equals(want, message)
+    joined = library_training(["".join(texts)], 256 + steps)[0]
+    expect(vocab).equals(want, message, mistakes={JOINED: joined})
     # Two characters that share two of their three bytes: the first merge is not a character.
     shared = draw.shuffled(["兎"] * draw.integer(6, 9) + ["先"] * draw.integer(2, 5))
     expect(training(student, shared, 259)[0]).equals(
         library_training(shared, 259)[0],
         message + " It need not be valid UTF-8.",
+        mistakes={JOINED: library_training(["".join(shared)], 259)[0]},
     )
 
 
@@ -552,6 +558,7 @@ def test_training_stops_below_the_minimum_frequency(student: Student, draw: Draw
                 "A pair that occurs exactly min_frequency times is still merged.": merges[
                     : sum(n > threshold for n in frequencies)
                 ],
+                JOINED: library_training(["".join(texts)], 300, threshold)[1],
             },
         )
     expect(training(student, texts, 300, min_frequency=0)[1]).equals(
@@ -572,7 +579,9 @@ def test_training_stops_at_the_vocabulary_size_or_without_pairs(student: Student
         )
     a, b = draw.sample("abcdef", 2)
     expect(training(student, [a + b, a], 999)[1]).equals(
-        [(_ID[ord(a)], _ID[ord(b)])], "Stop when no pair is left, however large vocab_size is."
+        [(_ID[ord(a)], _ID[ord(b)])],
+        "Stop when no pair is left, however large vocab_size is.",
+        mistakes={JOINED: [(_ID[ord(a)], _ID[ord(b)]), (256, _ID[ord(a)])]},
     )
     expect(training(student, [], 300)[1]).equals([], "Without text there is nothing to merge.")
 

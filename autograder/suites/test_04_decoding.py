@@ -1050,43 +1050,42 @@ def seeds(draw: Draw, n: int) -> list[int]:
 
 @exercise("speculative_step", weight=3)
 def test_only_outcomes_that_can_happen_occur(student: Student, draw: Draw):
-    """Half of the drafts are accepted; all possible outcomes of 300 steps occur, and no others."""
+    """3,000 steps of two drafts with p/q = .3: all possible outcomes occur, and no others."""
     keep, one, two, three = draw.sample(range(4), 4)
-    half, bonus = torch.zeros(4, dtype=DOUBLE), torch.zeros(4, dtype=DOUBLE)
-    half[[keep, one, two]] = doubles(0.5, 0.25, 0.25)
+    likes, bonus = torch.zeros(4, dtype=DOUBLE), torch.zeros(4, dtype=DOUBLE)
+    likes[[keep, one, two]] = doubles(0.3, 0.35, 0.35)
     bonus[[keep, three]] = 0.5
     only = torch.eye(4, dtype=DOUBLE)[keep]
-    counts = counts_of(
-        student,
-        (0, 1),
-        lambda prefix: only,
-        lambda prefix: half if len(as_prefix(prefix)) < 4 else bonus,
-        2,
-        seeds(draw, 300),
-    )
+    q, p = torch.stack([only, only]), torch.stack([likes, likes, bonus])
+    steps = [tokens_of(step) for step in student.many_steps(q, p, 3000, draw.generator())]
     possible = {
-        (one,): 0.25,
-        (two,): 0.25,
-        (keep, one): 0.125,
-        (keep, two): 0.125,
-        (keep, keep, keep): 0.125,
-        (keep, keep, three): 0.125,
+        (one,): 0.35,
+        (two,): 0.35,
+        (keep, one): 0.105,
+        (keep, two): 0.105,
+        (keep, keep, keep): 0.045,
+        (keep, keep, three): 0.045,
     }
-    expect(counts).true(
-        set(counts) <= set(possible),
-        "A draft that the target likes half as much is kept or replaced by what the target has "
-        "in excess, never by the same token: the replacement comes from the residual of p and q.",
+    expect(steps).true(
+        set(steps) <= set(possible),
+        "A draft that the target likes less is kept or replaced by what the target has in excess, "
+        "never by the same token: the replacement comes from the residual of p and q.",
     )
-    expect(counts).true(
-        set(counts) == set(possible),
+    expect(steps).true(
+        set(steps) == set(possible),
         "A step can be stopped at each of its drafts, or at none, replacements and bonus are "
         "drawn, and every decision needs a random number of its own.",
     )
-    stopped = sum(n for outcome, n in counts.items() if len(outcome) == 1)
-    far = too_far(stopped, 300, 0.5)
-    far |= any(too_far(counts[outcome], 300, chance) for outcome, chance in possible.items())
-    expect(counts).true(
-        not far, "A draft with p/q = 1/2 is accepted half of the time, independently of the others."
+    # One after the other, the decisions of all steps are independent.
+    decisions = [kept for step in steps for kept in ((0,), (1, 0), (1, 1))[len(step) - 1]][:3700]
+    expect(decisions).true(
+        not too_far(sum(decisions), len(decisions), 0.3),
+        "A draft with p/q = .3 is accepted in three cases out of ten: accept with min(1, p/q) as "
+        "it is.",
+    )
+    expect(steps).true(
+        not any(too_far(steps.count(y), 3000, chance) for y, chance in possible.items()),
+        "Every decision and every draw needs a random number of its own.",
     )
 
 

@@ -95,7 +95,7 @@ for sentence in SENTENCES:
 # 32, becomes `Ġ` (U+0120), which is why so many token lists on the web are full of `Ġ`. **A byte's
 # id is the rank of its mapped character**: `!` has id 0, `a` has id 64, and the space has id 220.
 # The mapping itself is clerical work, so here it is, as two dictionaries that you will use all the
-# time.
+# time. Do not change them: whoever needs `BYTE_VOCAB` with more entries starts from a copy.
 
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "byte_table"}
 # Printable bytes keep their character and come first, in order; the others follow.
@@ -328,7 +328,8 @@ def train_bpe(
 
     Returns:
         vocab: id -> bytes, all 256 ids of BYTE_VOCAB and then one id per merge, so
-            len(vocab) == 256 + len(merges).
+            len(vocab) == 256 + len(merges). A new dict in every call: BYTE_VOCAB itself
+            is not changed.
         merges: pairs of ids in the order learnt; merges[k] made the id 256 + k. At each
             step the pair with the largest count, of several the smallest (id_a, id_b).
 
@@ -638,7 +639,8 @@ def token_logps(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     Returns:
         [B, T], the dtype of `logits`, differentiable with respect to `logits`: natural
         log-probabilities, and exactly 0.0 where the target is -100 (also if the logits
-        there are NaN).
+        there are NaN). The gradient there is 0 if the logits are finite, and free if
+        they are not (a masked NaN may come back as NaN).
     """
     ### BEGIN SOLUTION
     ignored = targets == -100

@@ -128,7 +128,8 @@ def bt_probability(r_w: torch.Tensor, r_l: torch.Tensor) -> torch.Tensor:
 
     Returns:
         P(w > l), of the broadcast shape and the same dtype, differentiable in both
-        arguments and finite for every finite input.
+        arguments and finite for every finite input. What is asked is the absolute
+        precision of sigma: where P is below the dtype's rounding error, 0 is as good.
     """
     ### BEGIN SOLUTION
     return torch.sigmoid(r_w - r_l)
@@ -747,7 +748,8 @@ def dpo_loss_gradient(
         beta: weight of the KL, positive.
 
     Returns:
-        (dL / d chosen_logps, dL / d rejected_logps), each [B].
+        (dL / d chosen_logps, dL / d rejected_logps), each [B], finite at gaps of any
+        size; where the gradient is below the rounding error of beta / B, 0 is as good.
     """
     ### BEGIN SOLUTION
     margin = chosen_logps - ref_chosen_logps - rejected_logps + ref_rejected_logps
@@ -1057,7 +1059,8 @@ def ipo_two_arm_solution(tau: float, p: float = 1.0) -> float:
         p: probability that y_1 wins a vote against y_2, from 0 to 1.
 
     Returns:
-        A Python float in [0, 1].
+        A Python float in [0, 1], up to rounding errors of 1: where the optimum is
+        smaller than that, 0 is as good.
     """
     ### BEGIN SOLUTION
     gap = (2 * p - 1) / (2 * tau)

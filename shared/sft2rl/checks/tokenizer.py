@@ -171,6 +171,12 @@ def train_bpe(fn):
         },
     )
     equal(len(vocab), 260, "the number of entries of vocab (256 bytes and 4 merges)")
+    equal(
+        [tuple(pair) for pair in fn([text], 260)[1]],
+        [tuple(pair) for pair in merges],
+        "the merges of a second call with the same arguments",
+        mistakes={"add the merges to BYTE_VOCAB itself instead of a copy": []},
+    )
     equal(vocab.get(220), b" ", "vocab[220], the space")
     equal(
         vocab.get(259),

@@ -1,6 +1,6 @@
 """The bonus comes from a residual.
 
-message: replacements and bonus are
+message: replacements from the residual
 """
 
 

@@ -1,6 +1,6 @@
 """Tests each draft twice.
 
-message: accepted half of the time
+message: three cases out of ten
 """
 
 
