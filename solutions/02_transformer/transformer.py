@@ -50,9 +50,10 @@ print(f"python {platform.python_version()} · torch {torch.__version__}")
 # %% [markdown]
 # ## 1. One head
 #
-# "The animal did not cross the street because **it** was too tired." To continue this sentence, the
-# vector of *it* has to fetch something from the vector of *animal*, seven places to the left; with
-# another last word, from *street*. Which place to look at depends on the content of all of them.
+# "The animal did not cross the street because it was too **tired**." Who is tired? To go on from
+# here, the vector of *tired* has to fetch something from the vector of *animal*, ten places to the
+# left; had the word been *wide*, from *street*, five places to the left. Which place to look at
+# depends on what stands there, and no fixed distance will do.
 # Attention is a way to look things up that can be differentiated: each token asks with a **query**,
 # each token has a label, its **key**, and something to tell, its **value**. Every token takes the
 # average of the values, weighted by how well their keys fit its query:
@@ -76,9 +77,7 @@ print(f"python {platform.python_version()} · torch {torch.__version__}")
 exponentials, values = torch.tensor([1.0, 2.0, 5.0]), torch.tensor([80.0, 40.0, 8.0])
 for i in range(3):
     weights = exponentials[: i + 1] / exponentials[: i + 1].sum()
-    parts = " + ".join(
-        f"{w:.3f} · {v:.0f}" for w, v in zip(weights, values, strict=False)
-    )
+    parts = " + ".join(f"{w:.3f} · {v:.0f}" for w, v in zip(weights, values, strict=False))
     print(f"token {i} sees {i + 1}: {parts} = {weights @ values[: i + 1]:.3f}")
 
 # %% [markdown]
@@ -132,9 +131,9 @@ predict(
 # $\sqrt{d_k}$. Dividing by it keeps the scores of order 1, however wide the head is. Without it:
 #
 # **The plot in words.** Average weight of the best of 16 keys, for random queries and keys, against
-# the head width from 1 to 1024, on a logarithmic axis. Divided by $\sqrt{d_k}$ the curve stays flat
-# near 0.25; without the factor it climbs towards 1: the softmax turns into an arg max, and the
-# gradient of an arg max is zero.
+# the head width from 1 to 1024, on a logarithmic axis. Divided by $\sqrt{d_k}$ the curve stays
+# between 0.2 and 0.25; without the factor it climbs towards 1: the softmax turns into an arg max,
+# and the gradient of an arg max is zero.
 
 # %% tags=["show"]
 generator = torch.Generator().manual_seed(0)
@@ -144,9 +143,7 @@ for width in widths:
     q = torch.randn(1000, 1, width, generator=generator)
     k = torch.randn(1000, 16, width, generator=generator)
     scores = (q * k).sum(-1)
-    best["divided by √d_k"].append(
-        (scores / math.sqrt(width)).softmax(-1).amax(-1).mean()
-    )
+    best["divided by √d_k"].append((scores / math.sqrt(width)).softmax(-1).amax(-1).mean())
     best["not divided"].append(scores.softmax(-1).amax(-1).mean())
 
 fig, ax = style.figure(
@@ -174,9 +171,7 @@ plt.show()
 
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "attention"}
-def attention(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Scaled dot-product attention.
 
     Args:
@@ -331,7 +326,8 @@ def multi_head_attention(
         Wo: [H * d_v, d_out], applied once to all heads side by side.
         n_heads: H.
         mask: None, or bool, broadcastable to [B, H, T, T], True where the row's token
-            may attend to the column's.
+            may attend to the column's. One per text is [B, 1, T, T], one per head
+            [H, T, T].
         bq, bk: [H * d_k], bv: [H * d_v], bo: [d_out]; each may be None, and is then not
             added.
 
@@ -410,9 +406,9 @@ for name in given:
 # ### Exercise: `is_equivariant_report` (2 points, 15 minutes, ★★)
 #
 # Take a layer and a permutation, choose an input yourself, and report both properties. The choice
-# matters: an input whose tokens are all equal would "prove" anything, and so would an input with
-# huge entries, where every softmax picks the same token. Take random numbers of order 1, from a
-# generator of your own. In code, $Px$ is `x[:, perm]`.
+# matters: an input whose tokens are all equal would "prove" anything, and with huge entries every
+# softmax picks a single token, which is a special case. Draw every entry at random, of order 1, from
+# a generator of your own. In code, $Px$ is `x[:, perm]`.
 
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "is_equivariant_report"}
@@ -431,7 +427,8 @@ def is_equivariant_report(
     Returns:
         {"invariant": attn(Px) == attn(x), "equivariant": attn(Px) == P attn(x)}, two
         Python bools, judged on a random input x of order 1. Two outputs are equal here
-        if they differ by at most 1e-9 times the largest absolute entry of attn(x).
+        if no two entries differ by more than 1e-9 times the largest absolute entry of
+        attn(x).
     """
     ### BEGIN SOLUTION
     generator = torch.Generator().manual_seed(0)
@@ -470,9 +467,7 @@ predict(
 
 # %% tags=["show"]
 generator = torch.Generator().manual_seed(3)
-Wq, Wk, Wv, Wo = (
-    torch.randn(8, 8, dtype=torch.float64, generator=generator) for _ in range(4)
-)
+Wq, Wk, Wv, Wo = (torch.randn(8, 8, dtype=torch.float64, generator=generator) for _ in range(4))
 perm = torch.tensor([3, 0, 4, 1, 2])
 
 
@@ -715,10 +710,11 @@ check.transformer_block(transformer_block)
 # how much of the gradient comes back to the input of each block, and how large the tokens grow.
 #
 # **The plot in words.** Left, the norm of the gradient at the input of each of 24 blocks, on a
-# logarithmic axis: with residual connections it stays of the same order down to the first block,
-# with pre-norm and with post-norm; without them it falls to a hundredth. Right, the standard
-# deviation of the tokens: with post-norm it is always 1, with pre-norm it grows like the root of
-# the depth, because every block adds to a sum that is never normalised.
+# logarithmic axis: with residual connections it stays of the same order down to the first block
+# (with pre-norm it grows fourfold, with post-norm it keeps three quarters); without them it falls
+# below a hundredth. Right, the standard deviation of the tokens: with post-norm it is always 1,
+# without residual connections a little less, with pre-norm it grows like the root of the depth,
+# because every block adds to a sum that is never normalised.
 
 
 # %% tags=["show"]
@@ -789,9 +785,7 @@ left.set_yscale("log")
 left.set(title="Gradient, 24 blocks at initialisation", xlabel="block (0 is the first)")
 left.set(ylabel="norm at the block's input, output = 1")
 left.legend()
-right.set(
-    title="Size of the tokens", xlabel="blocks passed", ylabel="standard deviation"
-)
+right.set(title="Size of the tokens", xlabel="blocks passed", ylabel="standard deviation")
 plt.show()
 
 # %% [markdown]
@@ -823,8 +817,9 @@ def count_parameters(cfg: dict) -> int:
     Args:
         cfg: "vocab_size" (V), "n_positions" (P), "n_embd" (d), "n_layer", "n_head",
             "n_inner" (d_ff; None means 4 * d) and "tie_word_embeddings" (bool: the head
-            is the token table; if False it is a matrix of its own, without bias). Keys
-            and queries together are as wide as the model: H * d_head = d. Not changed.
+            is the token table; if False it is a matrix of its own, without bias). The
+            queries of all heads side by side are as wide as the model, and so are keys and
+            values: H * d_head = d. Not changed.
 
     Returns:
         The exact number, an int: token and position tables, all weights and biases of
@@ -868,15 +863,11 @@ for name, (d, n, heads) in SIZES.items():
     shares.append([(V + P) * d / total, n * 4 * d * d / total, n * 8 * d * d / total])
     print(f"GPT-2 {name:6} {total:13,} parameters")
 
-fig, ax = style.figure(
-    "Where the parameters of GPT-2 are", "model", "share of all parameters"
-)
+fig, ax = style.figure("Where the parameters of GPT-2 are", "model", "share of all parameters")
 bottom = torch.zeros(4)
 kinds = ("embeddings", "attention", "feed-forward"), ("", "//", "..")
 for label, hatch, share in zip(*kinds, torch.tensor(shares).T, strict=True):
-    ax.bar(
-        list(SIZES), share, bottom=bottom, label=label, hatch=hatch, edgecolor="white"
-    )
+    ax.bar(list(SIZES), share, bottom=bottom, label=label, hatch=hatch, edgecolor="white")
     bottom = bottom + share
 ax.set_ylim(0, 1.35)
 ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
@@ -1008,9 +999,7 @@ def from_gpt2(state: dict[str, Tensor]) -> dict:
         names |= {"W2": "mlp.c_proj.weight", "b2": "mlp.c_proj.bias"}
         for i in "12":
             names |= {f"ln{i}_gamma": f"ln_{i}.weight", f"ln{i}_beta": f"ln_{i}.bias"}
-        return parts | {
-            ours: state[f"{prefix}.{theirs}"] for ours, theirs in names.items()
-        }
+        return parts | {ours: state[f"{prefix}.{theirs}"] for ours, theirs in names.items()}
 
     n_layer = sum(name.endswith("ln_1.weight") for name in state)
     params = {
@@ -1089,8 +1078,7 @@ class TinyDecoder:
         for i, p in enumerate(params["blocks"]):
             t1 = layer_norm(x, p["ln1_gamma"], p["ln1_beta"])
             q, k, v = (
-                split_heads(t1 @ p[f"W{name}"] + p[f"b{name}"], self.n_heads)
-                for name in "qkv"
+                split_heads(t1 @ p[f"W{name}"] + p[f"b{name}"], self.n_heads) for name in "qkv"
             )
             if past_key_values:
                 k = torch.cat([past_key_values[i][0], k], dim=2)
@@ -1219,8 +1207,8 @@ predict(
     ["about 50: it only knows which words are frequent", "about 75", "more than 95"],
     answer=2,
     why="A model that cannot finish a sentence still knows that 'film the' is an "
-    "unlikely start: it is enough to know which words are neighbours. It could not "
-    "know that without position embeddings and the causal mask.",
+    "unlikely start: it is enough to know which words are neighbours. With neither "
+    "position embeddings nor a causal mask it could not know that.",
 )
 
 # %% tags=["show"]
@@ -1276,9 +1264,7 @@ def attention_maps(text):
     return [tokenizer.decode([i]) for i in ids[0].tolist()], torch.stack(maps)
 
 
-SENTENCE = (
-    "<movie> the actors try hard, but the script is a mess and the jokes are old."
-)
+SENTENCE = "<movie> the actors try hard, but the script is a mess and the jokes are old."
 attention_browser(attention_maps, SENTENCE)
 
 # %% [markdown]

@@ -132,6 +132,17 @@ def multi_head_attention(fn: Callable) -> None:
         _t([[[1, 0], [0, 5], [1, 20 / 3]]]),
         "the same heads, mixed by a Wo that is not square",
     )
+    per_head = torch.stack([mask, torch.ones_like(mask)])
+    close(
+        fn(torch.cat([x, x]), Wq, Wk, Wv, Wo, 2, per_head)[:, 0, 2:],
+        _t([[2 / 3, 2 / 3]] * 2),
+        "head 1 at token 0, with a mask [H, T, T]: causal for head 0, everything for head 1",
+        mistakes={
+            "read the first of the mask's three dimensions as the batch": _t(
+                [[1, 0], [2 / 3, 2 / 3]]
+            ),
+        },
+    )
     one, three = torch.ones(4, dtype=torch.float64), 3 * torch.ones(4, dtype=torch.float64)
     shifted = fn(x, Wq, Wk, Wv, Wo, 2, mask, bv=one, bo=three)
     close(shifted, want + 4, "values and outputs with biases: 1 in bv and 3 in bo")

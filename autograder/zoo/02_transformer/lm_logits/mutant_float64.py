@@ -1,6 +1,6 @@
 """Returns float64.
 
-message: Keep float32
+message: the dtype of h
 """
 
 

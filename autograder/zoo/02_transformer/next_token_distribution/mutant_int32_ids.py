@@ -1,6 +1,6 @@
 """Calls the model with int32.
 
-message: at the last real token
+message: Your code raised TypeError
 """
 
 
