@@ -303,7 +303,8 @@ def test_nothing_more_is_tried_where_the_reference_loses(assignment):
     (assignment.zoo / "double" / "mutant_squares.py").write_text(ZOO["mutant_squares"])
     row = check.check(assignment, exercise="double", keys=(b"1",))["double"]
     (problem,) = row["problems"]
-    assert "test_zero_is_doubled raised FileNotFoundError" in problem and row["stub"] is None
+    assert "test_zero_is_doubled raised FileNotFoundError" in problem
+    assert "autograder/suites/test_00_area.py" in problem and row["stub"] is None
 
 
 def test_check_finds_a_test_that_nothing_needs(assignment):

@@ -174,7 +174,11 @@ class _Check:
                 score = exercise.score if exercise.score is not None else 0.0
                 row["reference"] = min(row.get("reference", score), score)
                 if score < exercise.max_score:
-                    row["problems"].append(f"the reference loses: {_why(exercise, result)}")
+                    source = self.suite.assignment.solution.relative_to(self.suite.assignment.root)
+                    row["problems"].append(
+                        f"the reference loses: {_why(exercise, result)} "
+                        f"({self.suite_file} or {source} is wrong)"
+                    )
 
     def _stub(self, base: Submission, name: str, row: dict[str, Any]) -> None:
         result = next(self._scores(base, name, self._stub_of(name)))
