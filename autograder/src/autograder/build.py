@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -104,7 +105,7 @@ def _normalise(notebook: NotebookNode, assignment: Assignment) -> None:
     )
     seen: Counter[str] = Counter()
     for cell in notebook.cells:
-        metadata = {}
+        metadata: dict[str, Any] = {}
         if entry := cells.nbgrader(cell):
             metadata["nbgrader"] = {**entry, "cell_type": cell.cell_type}
         if tags := cell.metadata.get("tags"):
