@@ -45,7 +45,7 @@ def open_notebook(page: Page, assignment: str, notebook: str) -> None:
     if not link.is_visible():
         line.locator(".assignment-notebooks-link").click()
     link.click()
-    page.wait_for_selector(".jp-Notebook-cell", timeout=MINUTE)
+    page.locator(".jp-NotebookPanel:visible .jp-Notebook-cell").first.wait_for(timeout=MINUTE)
     idle(page)
 
 

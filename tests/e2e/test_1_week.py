@@ -180,9 +180,15 @@ def test_two_of_the_staff_grade_the_written_answers_by_hand(
     pages = {"Adler": tutor, "Okafor": instructor}
     for name, page in pages.items():
         _open_submission(page, hub, name)
-    for name, page in pages.items():
+    for page in pages.values():
         page.locator("input.score").last.fill("3")
+    for page in pages.values():
+        _leave(page, page.locator("input.score").last, "/api/grade/")
+    for page in pages.values():
         page.locator("textarea.comment").last.fill(COMMENT)
+    for page in pages.values():
+        _leave(page, page.locator("textarea.comment").last, "/api/comment/")
+    for name, page in pages.items():
         page.locator("input.score").last.scroll_into_view_if_needed()
         picture(page, f"staff-5-by-hand-{name}")
         # Each sees one answer. The text of ben's was shown; nothing in it ran.
@@ -190,9 +196,6 @@ def test_two_of_the_staff_grade_the_written_answers_by_hand(
         assert ("share one tokenizer" in shown) == (name == "Adler")
         assert ("bold" in shown) == (name == "Okafor")
         assert page.locator("a[href^='javascript:'], img[src=x]").count() == 0
-    for page in pages.values():
-        _leave(page, page.locator("input.score").last, "/api/grade/")
-        _leave(page, page.locator("textarea.comment").last, "/api/comment/")
     assert instructor.alerts == []  # type: ignore[attr-defined]
     assert _by_hand(hub) == {"ada": 3.0, "ben": 3.0}
 
