@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from nbformat import NotebookNode
 
@@ -34,14 +35,18 @@ class Secret:
     run: int
     prose: bool = False
 
-    @property
+    @cached_property
     def size(self) -> int:
         return min(self.run, len(self.tokens))
 
-    @property
+    @cached_property
     def windows(self) -> frozenset[tuple[str, ...]]:
-        starts = range(len(self.tokens) - self.size + 1)
-        return frozenset(self.tokens[start : start + self.size] for start in starts)
+        return frozenset(_windows(self.tokens, self.size))
+
+
+def _windows(tokens: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:
+    """All runs of `size` tokens, in order."""
+    return (tokens[start : start + size] for start in range(len(tokens) - size + 1))
 
 
 def leaks(assignment: Assignment, source: NotebookNode, released: str) -> list[str]:
@@ -93,10 +98,19 @@ def _secrets(assignment: Assignment, source: NotebookNode) -> Iterator[Secret]:
 
 
 def _hidden_tests(suite: str) -> Iterator[Secret]:
+    lines = suite.encode().splitlines(keepends=True)
     for node in ast.parse(suite).body:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-            body = "\n".join(ast.get_source_segment(suite, each) or "" for each in node.body)
+            body = "\n".join(_segment(lines, each) for each in node.body)
             yield Secret(f"the hidden {node.name}", tuple(TOKEN.findall(body)), TEST_RUN)
+
+
+def _segment(lines: list[bytes], node: ast.stmt) -> str:
+    """As `ast.get_source_segment`, which would split the whole source again for every node."""
+    rows = lines[node.lineno - 1 : node.end_lineno]
+    rows[-1] = rows[-1][: node.end_col_offset]
+    rows[0] = rows[0][node.col_offset :]
+    return b"".join(rows).decode()
 
 
 def solution_regions(source: str) -> Iterator[str]:
@@ -112,15 +126,18 @@ def _without_comments(code: str) -> str:
 def _leaks_of_text(text: str, secrets: list[Secret]) -> Iterator[tuple[str, str]]:
     """The first line and the name of each secret in a text."""
     readings = {True: _words(text), False: _tokens(text)}
+    places: dict[tuple[bool, int], dict[tuple[str, ...], int]] = {}
     for secret in secrets:
-        reading = readings[secret.prose]
-        tokens = tuple(token for token, _ in reading)
-        windows = secret.windows
-        for start in range(len(tokens) - secret.size + 1):
-            if secret.size and tokens[start : start + secret.size] in windows:
-                line = text.splitlines()[reading[start][1]]
-                yield line, f"{secret.what}: {line.strip()}"
-                break
+        reading, size = readings[secret.prose], secret.size
+        if not size:
+            continue
+        if (secret.prose, size) not in places:
+            runs = list(enumerate(_windows(tuple(token for token, _ in reading), size)))
+            places[secret.prose, size] = {run: start for start, run in reversed(runs)}
+        first = places[secret.prose, size]
+        if found := first.keys() & secret.windows:
+            line = text.splitlines()[reading[min(first[run] for run in found)][1]]
+            yield line, f"{secret.what}: {line.strip()}"
 
 
 def _tokens(text: str) -> list[tuple[str, int]]:

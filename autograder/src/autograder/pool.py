@@ -1,4 +1,6 @@
-"""Grades a class with several processes, each with a suite and a warm sandbox of its own.
+"""Grades a class with several processes, each with a suite of its own.
+
+Their sandboxes are forked from one warm process, where the one that uses the pool has started it.
 
 The processes only score. Whoever uses the pool writes the gradebook, alone and in any order: a
 result does not depend on the process that found it, nor on what was graded before.

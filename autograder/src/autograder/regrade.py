@@ -35,6 +35,7 @@ from autograder.late import late_policy
 from autograder.lock import writing
 from autograder.pool import grade_many
 from autograder.results import ExerciseResult, Incident, Result, TestResult
+from autograder.zygote import preload_of
 
 ABSENT = "absent"
 
@@ -114,7 +115,7 @@ def regrade(
     _check_exercise(exercise, releases.current, assignment)
     chosen = _graded(course, assignment, students)
     key = course.key()
-    require_sandbox()
+    require_sandbox(preload_of(assignment.suite))
     late_policy()
     now = datetime.now(UTC).isoformat(timespec="seconds")
     report = Report(assignment.name, exercise, dry_run, now)

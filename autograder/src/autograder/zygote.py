@@ -163,7 +163,8 @@ def zygote(preload: tuple[str, ...], gpu: bool = False) -> Zygote:
 def start_zygote(suite: Iterable[Path], gpu: bool) -> None:
     """Start the warm process for a suite's files, which need not be imported yet.
 
-    It takes as long as to import the grader, and does so at the same time on another core.
+    It takes as long as to import the grader, and does so at the same time on another core. Before
+    this process forks, a sandbox must have been started: one of them has to hear that it is ready.
     """
     zygote(preload_of(suite), gpu)
 

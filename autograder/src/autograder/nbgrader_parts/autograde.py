@@ -26,6 +26,8 @@ from autograder.config import CourseError, find_assignment
 from autograder.course import Course
 from autograder.doctor import require_sandbox
 from autograder.grade import Releases, prepare_folder
+from autograder.nbgrader_parts import execute
+from autograder.zygote import preload_of
 
 MAX_TIMESTAMP = 200
 MAX_SECRET = 200
@@ -44,7 +46,9 @@ class CourseAutograde(Autograde):
         with tempfile.TemporaryDirectory(prefix="staged-") as folder:
             self._staged = folder
             try:
-                require_sandbox()
+                if not execute.found:  # else it was scored beforehand, and is only recorded here
+                    assignment = find_assignment(self.coursedir.assignment_id)
+                    require_sandbox(preload_of(assignment.suite))
                 Course(Path(self.coursedir.root)).key()
                 self._stage()
             except CourseError as error:

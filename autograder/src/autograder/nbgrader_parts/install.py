@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import nbgrader
 from jinja2 import Environment
 from sqlalchemy import Engine, create_engine
 from traitlets.config import Config
@@ -33,6 +34,8 @@ def install(config: Config, config_file: str) -> None:
     api.Autograde = CourseAutograde
     # It opens its gradebook a dozen times for each submission, and compiles every query anew.
     vars(gradebook_api)["create_engine"] = _engine
+    # A new gradebook starts a program to learn this, which imports nbgrader for two seconds.
+    vars(gradebook_api)["get_alembic_version"] = _alembic_version
     # Its pages of lists write what stands in an address into the page.
     if formgrader := sys.modules.get("nbgrader.server_extensions.formgrader.formgrader"):
         vars(formgrader)["Environment"] = functools.partial(Environment, autoescape=True)
@@ -83,6 +86,13 @@ def configure(config: Config, root: Path) -> None:
 def _engine(url: str, **options: Any) -> Engine:
     """One engine for each database; nbgrader closes its connections whenever it is done."""
     return create_engine(url, **options)
+
+
+def _alembic_version() -> str | None:
+    """The newest version that nbgrader's migrations lead to."""
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(str(Path(nbgrader.__file__).parent / "alembic")).get_current_head()
 
 
 def generate_preprocessors() -> list[str]:

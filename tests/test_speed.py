@@ -1,0 +1,57 @@
+"""What was made faster gives what it gave before."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from nbgrader.api import get_alembic_version
+
+from autograder import leaks
+from autograder.config import assignments
+from autograder.forbidden import forbidden_uses
+from autograder.nbgrader_parts import html, install
+from autograder.nbgrader_parts.feedback import FeedbackExporter
+from autograder.zygote import preload_of
+
+
+def test_a_statement_is_cut_out_as_ast_does() -> None:
+    suite = assignments()[0].suite.read_text("utf-8")
+    lines = suite.encode().splitlines(keepends=True)
+    for node in ast.parse(suite).body[::7]:
+        assert leaks._segment(lines, node) == ast.get_source_segment(suite, node)
+
+
+def test_what_a_suite_preloads_is_read_from_its_text(tmp_path: Path) -> None:
+    suite = tmp_path / "test_it.py"
+    assert preload_of(suite) == ()
+    suite.write_text('import nowhere\nPRELOAD = ("transformers", "regex")\n')
+    assert preload_of(suite) == ("transformers", "regex")
+
+
+def test_the_version_of_a_new_gradebook_is_that_of_nbgraders_own_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install.add_scripts_to_path()
+    assert install._alembic_version() == get_alembic_version()
+
+
+@pytest.mark.parametrize("source", ["x < 1  # *a*", "*a* " * (html.LONGEST_KEPT // 4 + 1)])
+def test_a_text_is_converted_the_same_again_and_when_it_is_too_long_to_be_kept(source: str) -> None:
+    for convert in (html.safe_markdown2html, html.clean_html, html.highlight_code):
+        assert convert(source) == convert(source) == convert.__wrapped__(source)
+
+
+def test_templates_are_compiled_once() -> None:
+    def code() -> object:
+        exporter = FeedbackExporter()
+        return exporter.environment.get_template("base/null.j2").root_render_func.__code__
+
+    assert code() is code()
+
+
+def test_imports_of_another_notebook_are_not_remembered() -> None:
+    uses = [
+        list(forbidden_uses("x.y()", [f"import {name} as x"], ["torch"]))
+        for name in ("torch", "math", "torch")
+    ]
+    assert uses[0] and uses == [uses[0], [], uses[0]]
