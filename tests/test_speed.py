@@ -21,11 +21,12 @@ def test_a_statement_is_cut_out_as_ast_does() -> None:
         assert leaks._segment(lines, node) == ast.get_source_segment(suite, node)
 
 
-def test_what_a_suite_preloads_is_read_from_its_text(tmp_path: Path) -> None:
-    suite = tmp_path / "test_it.py"
-    assert preload_of(suite) == ()
-    suite.write_text('import nowhere\nPRELOAD = ("transformers", "regex")\n')
-    assert preload_of(suite) == ("transformers", "regex")
+def test_what_a_suite_preloads_is_read_from_the_text_of_its_files(tmp_path: Path) -> None:
+    first, second = tmp_path / "test_1.py", tmp_path / "test_2.py"
+    first.write_text('import nowhere\nPRELOAD = ("transformers", "regex")\n')
+    second.write_text("def test_it(): pass\n")
+    assert preload_of([]) == preload_of([second]) == ()
+    assert preload_of([first, second]) == ("transformers", "regex")
 
 
 def test_the_version_of_a_new_gradebook_is_that_of_nbgraders_own_program(
