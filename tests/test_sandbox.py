@@ -130,7 +130,9 @@ def test_a_gpu_is_there_only_when_the_assignment_asks(monkeypatch, gpu):
         "import os\nprint(os.path.exists('/etc/passwd'))", limits=replace(LIMITS, gpu=gpu)
     ) as it:
         assert shown(it) == f"{gpu}\n"
-    forget_zygotes()
+    if gpu:
+        zygote((), True).close()
+        forget_zygotes()
 
 
 def test_two_gloo_processes_meet_on_the_loopback():
@@ -366,7 +368,7 @@ def test_without_bubblewrap_there_is_one_sentence(monkeypatch):
 
 
 def test_a_dead_warm_process_is_replaced():
-    zygote(()).close()
+    zygote((), False).close()
     with run("ok = lambda: 1") as submission:
         assert call(submission, "ok") == 1
 

@@ -99,7 +99,7 @@ def grade_class(
         scheduler: the address of a Dask scheduler, whose workers score instead.
     """
     key = course.key()
-    require_sandbox(preload_of(assignment.suite_files))
+    require_sandbox(preload_of(assignment.suite_files), assignment.limits.gpu)
     late_policy()
     with writing(course):
         return _grade_class(course, assignment, key, students, force, progress, workers, scheduler)

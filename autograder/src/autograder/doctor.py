@@ -32,18 +32,19 @@ class Finding:
 
 
 @cache
-def require_sandbox(preload: tuple[str, ...] = ()) -> None:
+def require_sandbox(preload: tuple[str, ...] = (), gpu: bool = False) -> None:
     """Start a sandbox once in this process.
 
     Args:
         preload: what the suite needs that will be run next.
+        gpu: whether its sandboxes see a GPU.
 
     Raises:
         SandboxUnavailable: the sentence says why and what to install.
     """
     from autograder.sandbox import Sandbox
 
-    with Sandbox(Limits(), preload):
+    with Sandbox(Limits(gpu=gpu), preload):
         pass
 
 

@@ -115,7 +115,7 @@ def regrade(
     _check_exercise(exercise, releases.current, assignment)
     chosen = _graded(course, assignment, students)
     key = course.key()
-    require_sandbox(preload_of(assignment.suite_files))
+    require_sandbox(preload_of(assignment.suite_files), assignment.limits.gpu)
     late_policy()
     now = datetime.now(UTC).isoformat(timespec="seconds")
     report = Report(assignment.name, exercise, dry_run, now)

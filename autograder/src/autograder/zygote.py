@@ -153,7 +153,7 @@ def unavailable(reason: str) -> SandboxUnavailable:
 
 
 @functools.cache
-def zygote(preload: tuple[str, ...], gpu: bool = False) -> Zygote:
+def zygote(preload: tuple[str, ...], gpu: bool) -> Zygote:
     """The warm process of this grader for these modules, started when it is first needed."""
     started = Zygote(preload, gpu)
     atexit.register(_close_quietly, started)

@@ -48,7 +48,7 @@ class CourseAutograde(Autograde):
             try:
                 if not execute.found:  # else it was scored beforehand, and is only recorded here
                     assignment = find_assignment(self.coursedir.assignment_id)
-                    require_sandbox(preload_of(assignment.suite_files))
+                    require_sandbox(preload_of(assignment.suite_files), assignment.limits.gpu)
                 Course(Path(self.coursedir.root)).key()
                 self._stage()
             except CourseError as error:
