@@ -72,17 +72,15 @@ def _compare(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         floor, wrong = ours.floor(assignment, few)
-        costs = [floor, ours.score(assignment, few, folder)]
-        outcomes = []
-        for workers in (1, 2):
-            cost, outcome = ours.grade(assignment, notebooks, workers, folder / f"grade-{workers}")
-            costs.append(cost)
-            outcomes.append(outcome)
-        if outcomes[0] != outcomes[1]:
-            raise CourseError("One worker and two workers do not give the same scores.")
-        costs += peers.stock(assignment, few, wrong, folder / "stock")
+        score = ours.score(assignment, few, folder)
+        theirs = peers.stock(assignment, few, wrong, folder / "stock")
         if otter:
-            costs.append(peers.otter(otter, assignment, few, wrong, folder / "otter"))
+            theirs.append(peers.otter(otter, assignment, few, wrong, folder / "otter"))
+        one, outcome = ours.grade(assignment, notebooks, 1, folder / "grade-1")
+        two, again = ours.grade(assignment, notebooks, 2, folder / "grade-2")
+    if again != outcome:
+        raise CourseError("One worker and two workers do not give the same scores.")
+    costs = [floor, score, one, two, *theirs]
     figures = verdict.figures(assignment.name, costs)
     return {
         "assignment": assignment.name,
