@@ -1,14 +1,19 @@
 """`course bench grading`, on a tiny class."""
 
 import contextlib
+import os
+import sys
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 
 import pytest
-from tiny_class import Class
+from tiny_class import RIGHT, Class
 
-from autograder import bench_grading
-from autograder.config import assignments
+from autograder import bench_grading, cells
+from autograder.bench_grading import ours, peers, verdict
+from autograder.bench_grading.measure import Cost
+from autograder.config import CourseError, assignments
 from autograder.local import failures, run_cells
 from autograder.scoring import with_suite
 from autograder.submission import graded_cells
@@ -60,7 +65,7 @@ def test_a_class_is_graded_and_its_cost_is_counted(group: Class, tmp_path: Path)
     assignments.cache_clear()
     notebooks = list(islice(bench_grading.submissions(group.assignment), 3))
     with contextlib.chdir(group.root):
-        cost, outcome = bench_grading._grade(group.assignment, notebooks, 1, tmp_path)
+        cost, outcome = ours.grade(group.assignment, notebooks, 1, tmp_path)
     assignments.cache_clear()
     answers = [next(c.source for c in n.cells if c.id == "double") for n in notebooks]
     assert [each["double"]["score"] for each in outcome.values()] == [
@@ -70,13 +75,102 @@ def test_a_class_is_graded_and_its_cost_is_counted(group: Class, tmp_path: Path)
     assert cost.start + cost.cpu > 0.5
 
 
+def test_nbgraders_cells_run_the_hidden_tests(group: Class) -> None:
+    notebook = peers.with_tests(group.answered(**{**RIGHT, "double": WRONG}), group.assignment)
+    space = run_cells(graded_cells(notebook))
+    *_, double, counter = [cell.source for cell in notebook.cells]
+    with pytest.raises(AssertionError, match="test_integers_are_doubled"):
+        exec(double, space)
+    exec(counter, space)
+
+
+def test_otters_files_run_the_hidden_tests(
+    group: Class, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub = ModuleType("otter.test_files")
+    setattr(stub, "test_case", lambda hidden: lambda function: function)  # noqa: B010
+    monkeypatch.setitem(sys.modules, "otter", ModuleType("otter"))
+    monkeypatch.setitem(sys.modules, "otter.test_files", stub)
+    notebook = peers.for_otter(group.answered(**{**RIGHT, "double": WRONG}))
+    assert not any(map(cells.is_test, notebook.cells))
+    space = run_cells(graded_cells(notebook))
+    peers.write_otter_tests(group.release(), group.assignment, tmp_path / "tests")
+    files = {path.stem: _executed(path) for path in (tmp_path / "tests").iterdir()}
+    assert {name: file["points"] for name, file in files.items()} == {"double": 2, "Counter": 1.5}
+    with pytest.raises(AssertionError, match="test_integers_are_doubled"):
+        files["double"]["hidden_tests"](space)
+    files["Counter"]["hidden_tests"](space)
+
+
+def _executed(path: Path) -> dict:
+    space: dict = {}
+    exec(path.read_text(), space)
+    return space
+
+
+@pytest.mark.parametrize("python", [sys.executable, "/nowhere/python"])
+def test_an_interpreter_without_otter_is_refused_with_what_to_install(python: str) -> None:
+    with pytest.raises(CourseError, match=peers.OTTER):
+        peers.check_otter(python)
+
+
+SIDES = {
+    "floor": 0.1,
+    "course score": 0.3,
+    "course grade, 1 worker": 0.35,
+    "course grade, 2 workers": 0.375,
+    "nbgrader autograde": 2.0,
+    "nbgrader generate_feedback": 0.1,
+}
+MB = {"course grade, 1 worker": 500.0, "course grade, 2 workers": 700.0}
+
+
+def _costs(cpu: dict[str, float]) -> list[Cost]:
+    return [
+        Cost(side, 12, seconds, 1.0, cold=2.0, warm=0.5, wall=7.5, peak_mb=MB.get(side))
+        for side, seconds in cpu.items()
+    ]
+
+
+def test_wanted_figures_are_judged() -> None:
+    figures = verdict.figures("01_tokenizer", _costs({**SIDES, "otter run": 5.1}))
+    judged = {each.what: (pytest.approx(each.measured), each.verdict) for each in figures}
+    assert judged == {
+        "course grade above the floor, CPU s each": (0.25, "reached"),
+        "the same as a share of nbgrader's": (0.125, "reached"),
+        "the same as a share of otter's": (0.05, ""),
+        "300 submissions with 2 workers, minutes (reckoned from 12)": (151.5 / 60, "reached"),
+        "course score of one notebook, cold, s": (2.0, "reached"),
+        "course score of a further notebook, s": (0.5, "reached"),
+        "memory of a further worker, MB": (200.0, "reached"),
+    }
+
+
+def test_a_dear_assignment_is_measured_in_floors() -> None:
+    sides = {**SIDES, "floor": 0.5, "course score": 0.9, "course grade, 1 worker": 1.0}
+    figures = verdict.figures("11_copg", _costs(sides))
+    judged = {each.what: each.verdict for each in figures}
+    assert judged["course grade in floors"] == "not reached"
+    assert judged["course grade above the floor, CPU s each"] == "not reached"
+    assert not any("otter" in what or "300" in what for what in judged)
+
+
+def test_the_parts_of_ours_add_up_to_what_a_submission_costs() -> None:
+    *own, second, stock = [part.cpu for part in verdict.parts(_costs(SIDES))]
+    assert sum(own) == pytest.approx(0.35)
+    assert second == pytest.approx(0.025) and stock == pytest.approx(2.0)
+
+
 @pytest.mark.soak
 def test_every_side_is_timed_on_the_class(group: Class) -> None:
+    """OTTER_PYTHON names an interpreter with otter-grader (docs/scale.md)."""
+    otter = os.environ.get("OTTER_PYTHON")
     assignments.cache_clear()
     with contextlib.chdir(group.root):
-        report = bench_grading.compare(group.assignment, 2, 2)
+        report = bench_grading.compare([group.assignment], 2, 2, otter)
     assignments.cache_clear()
-    sides = {side["side"]: side for side in report["sides"]}
+    (found,) = report["assignments"]
+    sides = {side["side"]: side for side in found["sides"]}
     assert list(sides) == [
         "floor",
         "course score",
@@ -84,7 +178,11 @@ def test_every_side_is_timed_on_the_class(group: Class) -> None:
         "course grade, 2 workers",
         "nbgrader autograde",
         "nbgrader generate_feedback",
+        *(["otter run"] if otter else []),
     ]
     assert all(side["submissions"] == 2 and side["wall"] > 0 for side in sides.values())
     assert all(side["start"] + side["cpu"] > 0 for side in sides.values())
     assert sides["course grade, 1 worker"]["peak_mb"] > 100
+    agreed = {name: side["agreed"] for name, side in sides.items() if side["agreed"] is not None}
+    assert agreed == dict.fromkeys(["nbgrader autograde", *(["otter run"] if otter else [])], 2)
+    assert found["parts"] and found["figures"]

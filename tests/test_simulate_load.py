@@ -39,4 +39,4 @@ def test_costs_come_from_the_benchmark() -> None:
         {"side": "course score", "cpu": 1.0},
         {"side": "course grade, 1 worker", "cpu": 1.75},
     ]
-    assert load.costs_of({"sides": sides}) == load.Costs(1.0, 0.75)
+    assert load.costs_of({"assignments": [{"sides": sides}]}) == load.Costs(1.0, 0.75)

@@ -58,8 +58,8 @@ class Outcome:
 
 
 def costs_of(report: dict) -> Costs:
-    """From the JSON of `course bench grading`."""
-    sides = {side["side"]: side["cpu"] for side in report["sides"]}
+    """From the JSON of `course bench grading`: those of the first assignment."""
+    sides = {side["side"]: side["cpu"] for side in report["assignments"][0]["sides"]}
     score = sides["course score"]
     return Costs(score, sides["course grade, 1 worker"] - score)
 

@@ -9,11 +9,12 @@ import contextlib
 import copy
 import io
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from autograder.config import find_assignment
+from autograder.config import assignments
 from autograder.scoring import Suite, with_suite
 from autograder.student import Gradient, Model, StudentFailed
 from autograder.suite import Draw
@@ -112,10 +113,16 @@ def failures(suite: Suite, space: dict[str, Any]) -> dict[str, list[str]]:
     return found
 
 
-def failures_here(name: str, space: dict[str, Any]) -> dict[str, list[str]]:
-    """`failures` in a notebook's kernel, for a grader that scores there."""
+def failures_here(root: str, name: str, space: dict[str, Any]) -> dict[str, list[str]]:
+    """`failures` in a notebook's kernel, for a grader that scores there.
+
+    Args:
+        root: the project's folder; the kernel runs somewhere else.
+        name: the assignment.
+    """
     found: dict[str, list[str]] = {}
-    with_suite(find_assignment(name), lambda suite: found.update(failures(suite, space)))
+    assignment = next(each for each in assignments(Path(root)) if each.name == name)
+    with_suite(assignment, lambda suite: found.update(failures(suite, space)))
     return found
 
 
