@@ -75,6 +75,7 @@ def test_an_edit_changes_the_ids_of_its_own_cell_only(tiny: Assignment):
         (', "points": 2}', "}", '"points" must be a number above 0'),
         ('"points": 1.5', '"points": -1', '"points" must be a number above 0'),
         ("def double(x: float) -> float", "def double(x)", "no type for x, return: write them in"),
+        ("__call__(self) -> int", "__call__(self, n)", "type for n of __call__, return of __call"),
         ('"grade_id": "setup"', '"grade_id": "imports"', "the first code cell is not"),
         ("CONSTANT = 10", "### BEGIN SOLUTION\nCONSTANT = 10", "not a solution cell"),
         ("**Rubric.**", "Points:", "needs a **Rubric.**"),

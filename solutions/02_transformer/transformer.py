@@ -1046,7 +1046,9 @@ class TinyDecoder:
     def __init__(self, params: dict, n_heads: int):
         self.params, self.n_heads = params, n_heads
 
-    def __call__(self, input_ids, past_key_values=None):
+    def __call__(
+        self, input_ids: Tensor, past_key_values: list | None = None
+    ) -> Tensor | tuple:
         return self.forward(input_ids, past_key_values)
 
     def forward(

@@ -918,7 +918,7 @@ class BlockAllocator:
         return new
         ### END SOLUTION
 
-    def append(self, seq: int, token) -> None:
+    def append(self, seq: int, token: object) -> None:
         """Add one token to a sequence; no other sequence may notice.
 
         A new block is taken if the last one is full (or there is none). A last block

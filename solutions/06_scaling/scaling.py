@@ -648,9 +648,19 @@ print(f"one process: {count} target tokens, mean loss {total / count:.4f}")
 
 
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "replicas"}
-def make_replicas(state: dict, world_size: int, dropout: float = 0.0) -> list[TinyLM]:
-    """Equal copies of the model with these weights, in evaluation mode."""
-    return [TinyLM.from_state(state, dropout) for _ in range(world_size)]
+def make_replicas(
+    state: dict, world_size: int, dropout: float = 0.0, used: bool = False
+) -> list[TinyLM]:
+    """Equal copies of the model with these weights, in evaluation mode.
+
+    With `used`, every `.grad` is full of ones, as if something else had left them there.
+    """
+    models = [TinyLM.from_state(state, dropout) for _ in range(world_size)]
+    if used:
+        for model in models:
+            for parameter in model.parameters():
+                parameter.grad = torch.ones_like(parameter)
+    return models
 
 
 # %% [markdown]
@@ -674,7 +684,8 @@ def make_replicas(state: dict, world_size: int, dropout: float = 0.0) -> list[Ti
 #   one on another rank. To skip the call on one rank only is worse than a wrong number: the others
 #   wait for it forever. `torch.autograd.grad` with `allow_unused=True, materialize_grads=True`
 #   gives zeros instead.
-# - Gradients left in `.grad` by an earlier step must not count.
+# - Gradients left in `.grad` must not count, whoever left them: an earlier step, or somebody else
+#   before your first one. Clear them before you add to them, not afterwards.
 # - The loss to report is the mean of the whole batch, too.
 
 
@@ -689,7 +700,8 @@ def ddp_step(
 
     Args:
         models: replicas with equal parameters. The parameters are changed in place;
-            train or eval mode is left as it is; `.grad` is not read, and free to use.
+            train or eval mode is left as it is. `.grad` is free to use, but may hold
+            gradients of something else before the call: these do not count.
         shards: one batch per replica ("input_ids" and "labels", [b, T] with b and T of
             its own), as `loss_sum` takes it; not changed. A shard may be without
             targets, but not all of the batch.

@@ -228,13 +228,19 @@ def _solution_problems(cell: NotebookNode, following: NotebookNode | None) -> li
     return problems
 
 
-def _without_types(node: ast.stmt) -> list[str]:
-    """The arguments of a function that have no annotation, and `return`."""
+def _without_types(node: ast.stmt, of: str = "") -> list[str]:
+    """The arguments of a function, or of the methods of a class, that have no annotation, and
+    `return`."""
+    if isinstance(node, ast.ClassDef):
+        methods = (each for each in node.body if isinstance(each, ast.FunctionDef))
+        return [name for each in methods for name in _without_types(each, f" of {each.name}")]
     if not isinstance(node, ast.FunctionDef):
         return []
     arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-    missing = [each.arg for each in arguments if each.annotation is None]
-    return missing if node.returns else [*missing, "return"]
+    missing = [each.arg for each in arguments if each.annotation is None and each.arg != "self"]
+    if node.returns is None and node.name != "__init__":
+        missing.append("return")
+    return [name + of for name in missing]
 
 
 def _marker_problems(source: str) -> list[str]:

@@ -53,9 +53,12 @@ def single(state, shards, lr, steps=1, plain=False):
     return {name: each.detach().clone() for name, each in model.state_dict().items()}, losses
 
 
-def stepped(student: Student, state, shards, lr, steps=1, **kwargs):
-    """The states of all replicas after the student's steps, and what the steps returned."""
-    replicas = student.make_replicas(state, len(shards))
+def stepped(student: Student, state, shards, lr, steps=1, used=False, **kwargs):
+    """The states of all replicas after the student's steps, and what the steps returned.
+
+    With `used`, the replicas hold gradients of something else before the first step.
+    """
+    replicas = student.make_replicas(state, len(shards), used=used)
     losses = [student.ddp_step(replicas, shards, lr, **kwargs) for _ in range(steps)]
     return [replica.state_dict() for replica in replicas], losses
 
@@ -125,6 +128,21 @@ def test_a_second_step_starts_afresh(student: Student, draw: Draw):
     message = "One replica alone makes the same step: minus lr times the gradient of the mean loss."
     near(states, [want], message)
     near(losses, want_losses, message)
+
+
+@exercise("ddp_step")
+def test_gradients_from_before_the_first_step_do_not_count(student: Student, draw: Draw):
+    """One step on two replicas in whose .grad something else has left numbers."""
+    state = start(draw)
+    shards = [shard(draw, [6, 2]), shard(draw, [4])]
+    states, _ = stepped(student, state, shards, 0.3, used=True)
+    want, _ = single(state, shards, 0.3)
+    near(
+        states,
+        [want, want],
+        "What stands in .grad before the call must not count: clear it before you call backward, "
+        "not only after the step, or use torch.autograd.grad.",
+    )
 
 
 @exercise("ddp_step")

@@ -206,12 +206,17 @@ def ddp_step(fn: Callable) -> None:
     torch.manual_seed(1)
     start = {name: x.detach().double() for name, x in TinyLM(128, 4).state_dict().items()}
     want, loss = _one_process(start, shards, 0.5)
-    replicas = [TinyLM.from_state(start) for _ in shards]
-    got = fn(replicas, shards, 0.5)
-    for rank, model in enumerate(replicas):
-        for name, value in model.state_dict().items():
-            close(value, want[name], f"replica {rank} after the step, {name}", rtol=SINGLE)
-    close(got, loss, "the returned loss, the mean over all target tokens", rtol=SINGLE)
+    for before in ("empty", "full of ones, which must not count,"):
+        replicas = [TinyLM.from_state(start) for _ in shards]
+        if before != "empty":
+            for parameter in (each for model in replicas for each in model.parameters()):
+                parameter.grad = torch.ones_like(parameter)
+        got = fn(replicas, shards, 0.5)
+        for rank, model in enumerate(replicas):
+            for name, value in model.state_dict().items():
+                what = f"replica {rank} after the step, .grad {before} before it, {name}"
+                close(value, want[name], what, rtol=SINGLE)
+        close(got, loss, "the returned loss, the mean over all target tokens", rtol=SINGLE)
     calls = []
 
     def all_reduce(tensors: list, weights: list) -> torch.Tensor:
