@@ -15,10 +15,11 @@ from autograder.zygote import preload_of
 
 
 def test_a_statement_is_cut_out_as_ast_does() -> None:
-    suite = assignments()[0].suite.read_text("utf-8")
-    lines = suite.encode().splitlines(keepends=True)
-    for node in ast.parse(suite).body[::7]:
-        assert leaks._segment(lines, node) == ast.get_source_segment(suite, node)
+    for file in assignments()[0].suite_files:
+        suite = file.read_text("utf-8")
+        lines = suite.encode().splitlines(keepends=True)
+        for node in ast.parse(suite).body[::7]:
+            assert leaks._segment(lines, node) == ast.get_source_segment(suite, node)
 
 
 def test_what_a_suite_preloads_is_read_from_the_text_of_its_files(tmp_path: Path) -> None:

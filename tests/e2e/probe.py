@@ -35,12 +35,12 @@ for path in [
     f"{COURSE}/submitted/ada/01_tokenizer/tokenizer.ipynb",
     f"{PREFIX}/project",
     f"{PREFIX}/project/solutions/01_tokenizer/tokenizer.py",
-    f"{PREFIX}/project/autograder/suites/test_01_tokenizer.py",
+    f"{PREFIX}/project/autograder/suites/test_01_tokenizer",
     f"{PREFIX}/staff",
     f"{PREFIX}/hub",
     f"{PREFIX}/hub/jupyterhub.sqlite",
     f"{CLONE}/solutions",
-    f"{CLONE}/autograder/suites/test_01_tokenizer.py",
+    f"{CLONE}/autograder/suites/test_01_tokenizer",
     f"{EXCHANGE}/sft2rl/inbound",
     f"{EXCHANGE}/sft2rl/feedback",
 ]:
@@ -65,7 +65,7 @@ if importlib.util.find_spec("autograder"):
     reached.append("import autograder")
 for _, folders, files in os.walk(sys.prefix):
     names = {*folders, *files}
-    reached += sorted(names & {"suites", "solutions", "zoo", "autograder", "test_01_tokenizer.py"})
+    reached += sorted(names & {"suites", "solutions", "zoo", "autograder", "test_01_tokenizer"})
 
 api, token = os.environ.get("JUPYTERHUB_API_URL"), os.environ.get("JUPYTERHUB_API_TOKEN")
 if api:

@@ -76,6 +76,7 @@ class Worker:
             self.reply(nonce, forked=False)
             return
         if not self.gathered:
+            heap.fill_holes()
             heap.gather_heap()
             self.gathered = True
         pid = _fork()

@@ -43,10 +43,9 @@ def main() -> None:
         signal.signal(number, signal.SIG_DFL)  # the session sets its own
     warm_up()
     heap.forget_handlers()
-    gc.enable()  # it was off for importing
-    gc.collect()
     heap.fill_holes()
     gc.freeze()  # forks share what the libraries allocated
+    gc.enable()  # it was off for importing
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a guard
     control.send(b"ready")
     while True:
