@@ -89,7 +89,8 @@ def test_an_unknown_assignment_cannot_be_done(root: Path) -> None:
     for arguments in (["build", "99"], ["score", "x.ipynb", "--assignment", "99"], ["grade", "99"]):
         shown = course(*arguments)
         assert shown.exit_code == 2
-        assert "course.toml lists: 00_tiny" in shown.output
+        assert "There is no assignment '99'. course.toml lists: 00_tiny" in shown.output
+    assert "Did you mean '00_tiny'?" in course("grade", "0_Tiny").output
 
 
 @pytest.mark.parametrize(
@@ -151,6 +152,9 @@ def test_grading_needs_submissions(root: Path) -> None:
     shown = course("grade", NAME)
     assert shown.exit_code == 2
     assert "Nobody has handed in 00_tiny" in shown.output
+    (root / "course" / "submitted" / "ada" / NAME).mkdir(parents=True)
+    shown = course("grade", NAME, "--student", "adda")
+    assert shown.exit_code == 2 and "Did you mean 'ada'?" in shown.output
 
 
 def test_the_key_is_made_once_and_kept_secret(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from autograder.cli.base import (
     out,
     verb,
 )
-from autograder.config import CourseError, course_dir, find_assignment
+from autograder.config import CourseError, course_dir, did_you_mean, find_assignment
 
 if TYPE_CHECKING:
     from autograder.classroom import Row
@@ -149,7 +149,10 @@ def _equal_policies(folder: Course, name: str) -> list[str]:
 def _students(folder: Course, name: str, chosen: list[str] | None) -> list[str]:
     found = folder.students(name)
     if unknown := sorted(set(chosen or ()) - set(found)):
-        raise CourseError(f"{', '.join(unknown)}: nothing in {folder.submitted(name, unknown[0])}.")
+        raise CourseError(
+            f"{unknown[0]}: nothing in {folder.submitted(name, unknown[0])}."
+            f"{did_you_mean(unknown[0], found)}"
+        )
     if not found:
         submitted = folder.root / "submitted"
         raise CourseError(f"Nobody has handed in {name}: {submitted} has no folder STUDENT/{name}.")
