@@ -72,12 +72,12 @@ def test_the_gradebook_is_of_one_moment(own_class: Class, tmp_path: Path) -> Non
 def test_nothing_is_overwritten(at_class: Class, kept: Path, tmp_path: Path) -> None:
     before = kept.read_bytes()
     again = course("backup", kept)
-    assert again.exit_code == 2 and "nothing is overwritten" in again.output
+    assert again.exit_code == 2 and "choose another name" in again.output
     assert kept.read_bytes() == before
     inside = course("backup", at_class.course.root / "kept.tar.gz")
     assert inside.exit_code == 2 and "in the course folder itself" in inside.output
     full = course("restore", kept)  # COURSE_DIR is the class
-    assert full.exit_code == 2 and "is not empty" in full.output
+    assert full.exit_code == 2 and "move it away first" in full.output
     assert not list(tmp_path.glob("*.part"))
 
 

@@ -89,7 +89,8 @@ def test_an_unknown_assignment_cannot_be_done(root: Path) -> None:
     for arguments in (["build", "99"], ["score", "x.ipynb", "--assignment", "99"], ["grade", "99"]):
         shown = course(*arguments)
         assert shown.exit_code == 2
-        assert "course.toml lists: 00_tiny" in shown.output
+        assert "There is no assignment '99'. course.toml lists: 00_tiny" in shown.output
+    assert "Did you mean '00_tiny'?" in course("grade", "0_Tiny").output
 
 
 @pytest.mark.parametrize(
@@ -151,6 +152,34 @@ def test_grading_needs_submissions(root: Path) -> None:
     shown = course("grade", NAME)
     assert shown.exit_code == 2
     assert "Nobody has handed in 00_tiny" in shown.output
+    (root / "course" / "submitted" / "ada" / NAME).mkdir(parents=True)
+    (root / "course" / "submitted" / "ben.ipynb").touch()
+    shown = course("grade", NAME, "--student", "adda")
+    assert shown.exit_code == 2 and "Did you mean 'ada'?" in shown.output
+    assert "submitted/ben.ipynb. What is graded lies in" in shown.output
+
+
+def test_what_lies_in_the_wrong_place_is_named(tmp_path: Path) -> None:
+    folder = open_course(tmp_path / "course")
+    right = folder.submitted(NAME, "ada")
+    wrong = [
+        *(folder.root / "submitted" / path for path in ("ben.ipynb", f"{NAME}/cem/tiny.ipynb")),
+        *(folder.root / "submitted" / path for path in ("dana/tiny.ipynb", "eve/00_tny/t.ipynb")),
+    ]
+    for file in (right / "tiny.ipynb", right.parent / ".DS_Store", *wrong):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    named = [str(path.relative_to(folder.root / "submitted")) for path in folder.misplaced([NAME])]
+    assert named == [NAME, "ben.ipynb", "dana/tiny.ipynb", "eve/00_tny"]
+
+
+def test_an_interrupted_verb_says_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("autograder.overview.overview", interrupted)
+    shown = course("list")
+    assert shown.exit_code == 130 and "start it again" in shown.output
 
 
 def test_the_key_is_made_once_and_kept_secret(tmp_path: Path) -> None:

@@ -78,6 +78,17 @@ def test_a_notebook_that_always_ends_its_worker_goes_to_a_person(
     assert "review" in rows[1].flags and rows[1].happened == ("the grader failed",)
 
 
+def test_a_broken_suite_ends_the_run_with_a_sentence_and_grades_nobody(tmp_path: Path) -> None:
+    group = make_class(tmp_path / "tiny")
+    suite = group.assignment.suite
+    suite.write_text(f"{suite.read_text()}\ndef test_new(student, draw): ...\n")
+    done = group.run("course", "grade", NAME, "--workers", "2")
+    assert done.returncode == 2
+    assert "test_new: a hidden test needs @exercise" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(group.course.root.glob(PAGES))
+
+
 def test_a_full_disk_is_one_sentence_and_the_next_run_mends_it(
     undisturbed: dict, tmp_path: Path
 ) -> None:

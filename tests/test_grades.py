@@ -180,7 +180,7 @@ def test_extensions_are_listed_and_taken_back(group: Class) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([NAME, "adda", "--days", "1"], "Nobody in the gradebook is called 'adda'"),
+        ([NAME, "adda", "--days", "1"], "is called 'adda'. Did you mean 'ada'?"),
         ([NAME, "ada", "--until", "2026-09-21"], "is not after the deadline"),
         ([NAME, "ada", "--until", "tomorrow"], "is no date"),
         ([NAME, "ada", "--days", "1", "--remove"], "Say one of"),
@@ -516,7 +516,8 @@ def test_a_fault_of_ours_takes_no_grade_away(group: Class, monkeypatch: pytest.M
     ("arguments", "reason"),
     [
         (["--exercise", "triple"], "has no exercise 'triple'. It has: double, Counter"),
-        (["--student", "fay"], "fay: 00_tiny is not graded yet"),
+        (["--student", "fay"], "fay: 00_tiny is not graded. What was handed in"),
+        (["--student", "Ada"], "Ada: 00_tiny is not graded. Did you mean 'ada'?"),
     ],
 )
 def test_what_cannot_be_graded_again_is_said(

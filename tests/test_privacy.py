@@ -70,6 +70,7 @@ def test_nothing_is_left_of_who_is_forgotten(own_class: Class, exchange: Path) -
     assert len(list((exchange / "feedback").iterdir())) == 1
     again = course("forget", WHO, "--yes")
     assert again.exit_code == 2 and "There is nothing of 'dana'" in again.output
+    assert "Did you mean 'ada'?" in course("forget", "Ada").output
 
 
 def test_it_asks_first(own_class: Class, exchange: Path) -> None:

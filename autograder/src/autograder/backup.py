@@ -71,7 +71,7 @@ def backup(course: Course, file: Path) -> Kept:
     if file.is_relative_to(root):
         raise CourseError(f"{file} is in the course folder itself: write the backup elsewhere.")
     if file.exists():
-        raise CourseError(f"{file} exists: nothing is overwritten.")
+        raise CourseError(f"{file} exists, and nothing is overwritten: choose another name.")
     database = gradebook_file(course)
     kept = Kept()
     if database is None:
@@ -159,7 +159,10 @@ def restore(file: Path, into: Path) -> dict[str, str]:
     """
     into = into.resolve()
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
-        raise CourseError(f"{into} exists and is not empty: nothing is overwritten.")
+        raise CourseError(
+            f"{into} is not empty, and nothing is overwritten: move it away first, or name a new "
+            "folder with --into."
+        )
     into.parent.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(prefix=f".{into.name}-", dir=into.parent))
     try:

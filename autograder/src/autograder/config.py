@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from functools import cache
@@ -171,11 +173,19 @@ def find_assignment(name: str) -> Assignment:
     for assignment in assignments():
         if assignment.name == name:
             return assignment
-    names = ", ".join(assignment.name for assignment in assignments())
+    names = [assignment.name for assignment in assignments()]
     raise CourseError(
-        f"There is no assignment {name!r}. course.toml lists: {names}. "
+        f"There is no assignment {name!r}.{did_you_mean(name, names)} "
+        f"course.toml lists: {', '.join(names)}. "
         "A new one needs an [[assignment]] there (docs/authoring.md)."
     )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question, with a space before it, that names what was probably meant; "" if nothing is."""
+    spelt = {each.casefold(): each for each in known}
+    close = difflib.get_close_matches(name.casefold(), spelt, 1)
+    return f" Did you mean {spelt[close[0]]!r}?" if close else ""
 
 
 def course_dir(option: Path | None = None) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +68,17 @@ class Course:
         """Who handed in something."""
         found = self.root.glob(f"submitted/*/{assignment}")
         return sorted(path.parent.name for path in found)
+
+    def misplaced(self, assignments: Collection[str]) -> list[Path]:
+        """What lies in submitted/ and nowhere in STUDENT/ASSIGNMENT, where it would be graded."""
+        found = []
+        for student in self.root.glob("submitted/[!.]*"):
+            if student.name in assignments or not student.is_dir():
+                found.append(student)
+                continue
+            inside = student.glob("[!.]*")
+            found += [each for each in inside if each.name not in assignments or each.is_file()]
+        return sorted(found)
 
     def key(self) -> bytes:
         """The secret from which the hidden inputs follow.

@@ -16,10 +16,11 @@ from multiprocessing.process import BaseProcess
 
 from nbformat import NotebookNode
 
-from autograder.config import Assignment
+from autograder.config import Assignment, CourseError
 from autograder.grade import grade_with, grader_failed
 from autograder.results import Result
 from autograder.scoring import Suite, with_suite
+from autograder.zygote import SandboxUnavailable
 
 MAX_TRIES = 3
 # A fork shares the libraries that this process has imported; a child of it starts its own sandbox.
@@ -37,6 +38,9 @@ def grade_many(
     Yields:
         (name, result) in the order in which they are found. A notebook whose process was killed is
         tried again in a new one, three times in all, and then ends in manual review.
+
+    Raises:
+        CourseError: the suite cannot be used, so that nobody can be graded.
     """
     waiting = _Tasks(notebooks)
     busy: dict[_Worker, _Task] = {}
@@ -107,11 +111,18 @@ class _Worker:
             self.connection.send(notebook)
 
     def result(self) -> Result | None:
-        """What it found; None if it has died."""
+        """What it found; None if it has died.
+
+        Raises:
+            CourseError: it cannot grade anything, nor could another one.
+        """
         try:
-            return self.connection.recv()
+            found: Result | CourseError = self.connection.recv()
         except (EOFError, OSError):
             return None
+        if isinstance(found, CourseError):
+            raise found
+        return found
 
     def end(self) -> None:
         self.process.kill()
@@ -134,4 +145,10 @@ def _serve(connection: Connection, assignment: Assignment, key: bytes) -> None:
         while parent.sentinel not in wait([connection, parent.sentinel]):
             connection.send(grade_with(suite, connection.recv(), key))
 
-    with_suite(assignment, work)
+    try:
+        with_suite(assignment, work)
+    except SandboxUnavailable:
+        raise
+    except CourseError as error:  # the suite itself: a new process would say the same
+        with suppress(OSError):  # nobody may be waiting any more
+            connection.send(error)

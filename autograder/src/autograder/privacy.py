@@ -18,7 +18,7 @@ from nbgrader.utils import notebook_hash
 from autograder import extensions
 from autograder.backup import gradebook_file
 from autograder.classroom import gradebook, nbgrader_api
-from autograder.config import CourseError, assignments
+from autograder.config import CourseError, assignments, did_you_mean
 from autograder.course import Course
 
 FOLDERS = ("submitted", "autograded", "feedback")
@@ -82,7 +82,10 @@ def find(course: Course, student: str) -> Trace:
             pass
     trace.audit = sum(_is_about(line, student) for line in _audit_lines(course))
     if not trace.lines():
-        raise CourseError(f"There is nothing of {student!r} in {course.root}.")
+        known = {path.name for name in FOLDERS for path in (course.root / name).glob("*")}
+        raise CourseError(
+            f"There is nothing of {student!r} in {course.root}.{did_you_mean(student, known)}"
+        )
     return trace
 
 

@@ -18,7 +18,7 @@ from nbgrader.apps.api import NbGraderAPI
 
 from autograder import cells
 from autograder.classroom import gradebook, handed_in_again, nbgrader_api, record, result_of
-from autograder.config import Assignment, CourseError
+from autograder.config import Assignment, CourseError, did_you_mean
 from autograder.course import Course
 from autograder.doctor import require_sandbox
 from autograder.export import Rows, guarded, number
@@ -145,8 +145,8 @@ def _graded(course: Course, assignment: Assignment, students: list[str] | None) 
         raise CourseError(f"Nobody's {assignment.name} is graded yet: run `course grade` first.")
     if unknown := sorted(set(students or ()) - set(graded)):
         raise CourseError(
-            f"{', '.join(unknown)}: {assignment.name} is not graded yet. Run "
-            f"`course grade {assignment.name}` first."
+            f"{unknown[0]}: {assignment.name} is not graded.{did_you_mean(unknown[0], graded)} "
+            f"What was handed in, `course grade {assignment.name}` grades first."
         )
     return sorted(set(students)) if students else graded
 

@@ -18,7 +18,7 @@ from autograder.config import Assignment, CourseError, assignments, find_assignm
 # a sixth of the time of importing them.
 gc.set_threshold(50_000)
 
-DONE, WANTING, IMPOSSIBLE = 0, 1, 2
+DONE, WANTING, IMPOSSIBLE, INTERRUPTED = 0, 1, 2, 130
 
 app = typer.Typer(
     name="course",
@@ -59,6 +59,9 @@ def verb(command: Callable[..., int]) -> Callable[..., None]:
         except CourseError as error:
             err.print(f"[bold red]course:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
             status = IMPOSSIBLE
+        except KeyboardInterrupt:
+            err.print("Interrupted. What was finished is kept: start it again to go on.")
+            status = INTERRUPTED
         raise typer.Exit(status)
 
     return run

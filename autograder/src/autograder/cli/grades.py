@@ -22,7 +22,13 @@ from autograder.cli.base import (
     out,
     verb,
 )
-from autograder.config import Assignment, CourseError, course_dir, find_assignment
+from autograder.config import (
+    Assignment,
+    CourseError,
+    course_dir,
+    did_you_mean,
+    find_assignment,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -181,7 +187,8 @@ def _set_extension(
             known |= set(extensions.read(folder).get(assignment.name, {}))
         if student not in known:
             raise CourseError(
-                f"Nobody in the gradebook is called {student!r}. Enter them in the course folder "
+                f"Nobody in the gradebook is called {student!r}."
+                f"{did_you_mean(student, known)} Enter them in the course folder "
                 "with `nbgrader db student add ID`, or the class with `nbgrader db student import`."
             )
         extensions.set_extension(folder, book, assignment, student, end)

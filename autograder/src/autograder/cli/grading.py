@@ -20,12 +20,14 @@ from autograder.cli.base import (
     out,
     verb,
 )
-from autograder.config import CourseError, course_dir, find_assignment
+from autograder.config import CourseError, assignments, course_dir, did_you_mean, find_assignment
 
 if TYPE_CHECKING:
     from autograder.classroom import Row
     from autograder.course import Course
     from autograder.results import Result
+
+MANY_PLACES = 5
 
 
 @verb
@@ -88,7 +90,12 @@ def grade(
         typer.Option("--student", metavar="ID", help="Only this one; may be repeated."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Grade again what was graded already.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Grade again what was graded already; what was read by hand then waits for "
+            "another look, which `course regrade` spares you.",
+        ),
     ] = False,
     workers: Annotated[
         int | None,
@@ -115,6 +122,7 @@ def grade(
     if workers and scheduler:
         raise CourseError("--workers are processes of this machine: leave it out.")
     folder = open_course(course_dir(course))
+    _tell_misplaced(folder)
     students = _students(folder, name, student)
     start_zygote(assignment.suite_files, assignment.limits.gpu)
 
@@ -146,10 +154,24 @@ def _equal_policies(folder: Course, name: str) -> list[str]:
     return [f"{exercise}: equal weights from {escape(', '.join(who))}" for exercise, who in found]
 
 
+def _tell_misplaced(folder: Course) -> None:
+    """Name what was put where nothing is graded: its student would wait in vain."""
+    found = folder.misplaced({each.name for each in assignments()})
+    for path in found[:MANY_PLACES]:
+        text = f"Not graded: {path}. What is graded lies in submitted/STUDENT/ASSIGNMENT/."
+        err.print(escape(text), style="yellow", highlight=False, soft_wrap=True)
+    if len(found) > MANY_PLACES:
+        text = f"Nor are {len(found) - MANY_PLACES} more."
+        err.print(text, style="yellow", highlight=False)
+
+
 def _students(folder: Course, name: str, chosen: list[str] | None) -> list[str]:
     found = folder.students(name)
     if unknown := sorted(set(chosen or ()) - set(found)):
-        raise CourseError(f"{', '.join(unknown)}: nothing in {folder.submitted(name, unknown[0])}.")
+        raise CourseError(
+            f"{unknown[0]}: nothing in {folder.submitted(name, unknown[0])}."
+            f"{did_you_mean(unknown[0], found)}"
+        )
     if not found:
         submitted = folder.root / "submitted"
         raise CourseError(f"Nobody has handed in {name}: {submitted} has no folder STUDENT/{name}.")
@@ -170,7 +192,7 @@ def print_rows(rows: list[Row]) -> None:
             escape(row.student),
             score,
             row.written,
-            ", ".join(row.flags),
+            "\n".join(row.flags),
             escape("\n".join(row.happened)) or "all right",
         )
     out.print(table)
