@@ -924,7 +924,7 @@ def judged(policy: torch.nn.Module, seed: int = 2026) -> dict[str, float]:
 def show(name: str, figures: dict[str, float]) -> None:
     """One line with all figures and their 95 % intervals."""
     text = " ".join(
-        f"{key} {figures[key]:+.3f}±{1.96 * figures[key + '_se']:.3f}"
+        f"{key} {figures[key]:.3f}±{1.96 * figures[key + '_se']:.3f}"
         for key in ("J", "reward", "kl", "win_rate", "vader_win")
     )
     print(f"{name:12s} {text}")
@@ -940,6 +940,12 @@ for name, method, recipe in (
 ):
     policies[name] = run(name, method, recipe, pairs)
     models.save_policy(policies[name], f"{name}.safetensors", method=method)
+
+# %% [markdown]
+# **What the curves say.** The losses of DPO and CoPG are what is minimised, and they fall. So is that
+# of SFT, but it differs more from batch to batch than it falls in one epoch. The loss of PG is a
+# surrogate (assignment 10): only its gradient means something, and its value may rise while the
+# policy gets better. None of the four says how good a policy is. The judge does:
 
 # %% tags=["train"]
 for name, policy in policies.items():
