@@ -261,6 +261,10 @@ def test_a_visible_check_lets_right_answers_through_only(assignment, line, sente
         ('{"double": ["math', '{"twice": ["math', "FORBIDDEN names 'twice', but"),
         ("test_zero_is_doubled", "test_numbers_are_doubled", "another test is called"),
         ("x = draw.integer(3, 99)", "x = random.randrange(99)", "random.randrange gives other"),
+        ("import random", "from importlib import import_module", "a suite runs no other file"),
+        ("x = draw", "import sys; sys.path += ['solutions']; x = draw", "runs no other file: the"),
+        ("student.area(x)", "student.aria(x)", "`student` is asked for 'aria', which no cell of"),
+        ("student.double(0)", "student.raised('dubble', 0)", "`student` is asked for 'dubble'"),
     ],
 )
 def test_check_finds_what_does_not_agree(assignment, old, new, sentence):
@@ -273,6 +277,12 @@ def test_check_finds_what_does_not_agree(assignment, old, new, sentence):
     assert sentence in str(caught.value) and "autograder/suites/test_00_area.py" in str(
         caught.value
     )
+
+
+def test_check_finds_a_cell_that_is_not_python(assignment):
+    assignment.solution.write_text(source() + "\n# %%\nx = (\n")
+    with pytest.raises(CourseError, match=r"area.py: cell 6, line 1: not Python: '\(' was never"):
+        check.check(assignment)
 
 
 def test_check_finds_a_folder_of_the_zoo_that_no_exercise_has(assignment):
