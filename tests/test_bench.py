@@ -139,7 +139,7 @@ def test_wanted_figures_are_judged() -> None:
         "course grade above the floor, CPU s each": (0.25, "reached"),
         "the same as a share of nbgrader's": (0.125, "reached"),
         "the same as a share of otter's": (0.05, ""),
-        "300 submissions with 2 workers, minutes (reckoned from 12)": (151.5 / 60, "reached"),
+        "minutes for 300 with 2 workers (reckoned from 12)": (151.5 / 60, "reached"),
         "course score of one notebook, cold, s": (2.0, "reached"),
         "course score of a further notebook, s": (0.5, "reached"),
         "memory of a further worker, MB": (200.0, "reached"),

@@ -73,7 +73,7 @@ def figures(name: str, costs: list[Cost]) -> list[Figure]:
     if name == "01_tokenizer":
         minutes = ((two.cold or 0) + (CLASS - 1) * two.warm) / 60
         known = "" if two.submissions == CLASS else f" (reckoned from {two.submissions})"
-        found.append(Figure(f"{CLASS} submissions with 2 workers, minutes{known}", minutes, 3))
+        found.append(Figure(f"minutes for {CLASS} with 2 workers{known}", minutes, 3))
     return [
         *found,
         Figure("course score of one notebook, cold, s", score.cold or 0, 3),

@@ -121,7 +121,7 @@ def _parts(parts: list[dict[str, Any]]) -> Table:
 
 
 def _figures(figures: list[dict[str, Any]]) -> Table:
-    table = _table("figure", "measured", "wanted, at most", "")
+    table = _table("figure", "measured", "at most", "")
     for each in figures:
         wanted = "" if each["wanted"] is None else f"{each['wanted']:g}"
         table.add_row(each["what"], f"{each['measured']:.3g}", wanted, each["verdict"])
