@@ -74,7 +74,7 @@ def _bench_grading(
     from autograder.bench_grading.peers import HOW
 
     chosen = [find_assignment(name) for name in names]
-    with err.status(f"grading {students} submissions of {' and '.join(names)}, for long"):
+    with err.status(f"grading {students} submissions of {' and '.join(names)}; this takes long"):
         report = bench_grading.compare(chosen, students, peers, otter)
     console = err if json_ else out  # it took long: JSON for a program, tables for who waited
     if json_:
