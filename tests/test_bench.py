@@ -133,22 +133,23 @@ def _costs(cpu: dict[str, float]) -> list[Cost]:
 
 
 def test_wanted_figures_are_judged() -> None:
-    figures = verdict.figures("01_tokenizer", _costs({**SIDES, "otter run": 5.1}))
+    figures = verdict.figures("01_tokenizer", _costs({**SIDES, "otter run": 5.1}), changed=1)
     judged = {each.what: (pytest.approx(each.measured), each.verdict) for each in figures}
     assert judged == {
         "course grade above the floor, CPU s each": (0.25, "reached"),
         "the same as a share of nbgrader's": (0.125, "reached"),
         "the same as a share of otter's": (0.05, ""),
-        "300 submissions with 2 workers, minutes (reckoned from 12)": (151.5 / 60, "reached"),
+        "minutes for 300 with 2 workers (reckoned from 12)": (151.5 / 60, "reached"),
         "course score of one notebook, cold, s": (2.0, "reached"),
         "course score of a further notebook, s": (0.5, "reached"),
         "memory of a further worker, MB": (200.0, "reached"),
+        "submissions that two workers score otherwise": (1, "not reached"),
     }
 
 
 def test_a_dear_assignment_is_measured_in_floors() -> None:
     sides = {**SIDES, "floor": 0.5, "course score": 0.9, "course grade, 1 worker": 1.0}
-    figures = verdict.figures("11_copg", _costs(sides))
+    figures = verdict.figures("11_copg", _costs(sides), changed=0)
     judged = {each.what: each.verdict for each in figures}
     assert judged["course grade in floors"] == "not reached"
     assert judged["course grade above the floor, CPU s each"] == "not reached"
@@ -185,4 +186,6 @@ def test_every_side_is_timed_on_the_class(group: Class) -> None:
     assert sides["course grade, 1 worker"]["peak_mb"] > 100
     agreed = {name: side["agreed"] for name, side in sides.items() if side["agreed"] is not None}
     assert agreed == dict.fromkeys(["nbgrader autograde", *(["otter run"] if otter else [])], 2)
-    assert found["parts"] and found["figures"]
+    assert found["parts"]
+    *_, changed = found["figures"]
+    assert changed["what"].startswith("submissions") and changed["verdict"] == "reached"

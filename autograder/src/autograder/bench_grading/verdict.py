@@ -48,12 +48,13 @@ def parts(costs: list[Cost]) -> list[Part]:
     return found
 
 
-def figures(name: str, costs: list[Cost]) -> list[Figure]:
+def figures(name: str, costs: list[Cost], changed: int) -> list[Figure]:
     """The figures of an assignment.
 
     Args:
         name: of the assignment; how long a class takes is wanted for 01_tokenizer only.
         costs: of all sides.
+        changed: how many submissions one worker and two workers do not score alike.
     """
     side = {cost.side: cost for cost in costs}
     cpu = {cost.side: cost.cpu for cost in costs}
@@ -73,12 +74,13 @@ def figures(name: str, costs: list[Cost]) -> list[Figure]:
     if name == "01_tokenizer":
         minutes = ((two.cold or 0) + (CLASS - 1) * two.warm) / 60
         known = "" if two.submissions == CLASS else f" (reckoned from {two.submissions})"
-        found.append(Figure(f"{CLASS} submissions with 2 workers, minutes{known}", minutes, 3))
+        found.append(Figure(f"minutes for {CLASS} with 2 workers{known}", minutes, 3))
     return [
         *found,
         Figure("course score of one notebook, cold, s", score.cold or 0, 3),
         Figure("course score of a further notebook, s", score.warm, 1),
         Figure("memory of a further worker, MB", (two.peak_mb or 0) - (one.peak_mb or 0), 300),
+        Figure("submissions that two workers score otherwise", changed, 0),
     ]
 
 

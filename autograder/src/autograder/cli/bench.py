@@ -74,22 +74,22 @@ def _bench_grading(
     from autograder.bench_grading.peers import HOW
 
     chosen = [find_assignment(name) for name in names]
-    with err.status(f"grading {students} submissions of {' and '.join(names)}, some minutes"):
+    with err.status(f"grading {students} submissions of {' and '.join(names)}; this takes long"):
         report = bench_grading.compare(chosen, students, peers, otter)
+    console = err if json_ else out  # it took long: JSON for a program, tables for who waited
     if json_:
         print(json.dumps(report, indent=2))
-        return DONE
-    out.print(
+    console.print(
         f"{report['cores']} cores, load {report['load']:.1f} before; "
         f"CPU seconds of the {report['counted']}",
         highlight=False,
     )
     for each in report["assignments"]:
-        out.print(f"\n[bold]{each['assignment']}[/]", highlight=False)
+        console.print(f"\n[bold]{each['assignment']}[/]", highlight=False)
         for table in (_sides(each["sides"]), _parts(each["parts"]), _figures(each["figures"])):
-            out.print(table, "")
+            console.print(table, "")
     if not otter:
-        out.print(f"otter run is left out: {HOW}.", highlight=False)
+        console.print(f"otter run is left out: {HOW}.", highlight=False)
     return DONE
 
 
@@ -121,7 +121,7 @@ def _parts(parts: list[dict[str, Any]]) -> Table:
 
 
 def _figures(figures: list[dict[str, Any]]) -> Table:
-    table = _table("figure", "measured", "wanted, at most", "")
+    table = _table("figure", "measured", "at most", "")
     for each in figures:
         wanted = "" if each["wanted"] is None else f"{each['wanted']:g}"
         table.add_row(each["what"], f"{each['measured']:.3g}", wanted, each["verdict"])
