@@ -186,6 +186,17 @@ def test_a_score_by_hand_survives_grading_again(graded: Class, inside: NbGraderA
         assert book.find_submission(NAME, "dana").score == 6.5
 
 
+def test_the_table_has_the_points_that_a_person_gave(graded: Class, inside: NbGraderAPI) -> None:
+    with Gradebook(graded.db_url) as book:
+        grade_ = book.find_grade("test_double", "tiny", NAME, "ben")
+        grade_.manual_score, grade_.needs_manual_grade = 1.5, False
+        book.db.commit()
+        row = classroom.read_row(inside, graded.course, graded.assignment, "ben")
+        grade_.manual_score = None
+        book.db.commit()
+    assert row.score == 3 and row.happened == ("double 1.5 of 2",)
+
+
 def test_files_are_looked_for_where_they_were_handed_in(graded: Class, inside, monkeypatch) -> None:
     seen = []
     target = "autograder.nbgrader_parts.execute.add_artefacts"
