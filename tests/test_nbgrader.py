@@ -113,6 +113,8 @@ def test_feedback_says_what_happened(graded: Class, student: str, reason: str) -
 def test_feedback_shows_each_hidden_test_and_nothing_hidden(graded: Class) -> None:
     page = graded.feedback("ben")
     assert "integers are doubled" in page
+    assert '<a href="#test_double">double</a>' in page and "Test cell" not in page
+    assert '<a href="#written_square">Written response: written_square</a>' in page
     assert "The sign of the argument must survive." in page
     assert "mistakes" not in page and "twice_the_argument" not in page and "Rubric" not in page
 
