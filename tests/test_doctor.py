@@ -150,6 +150,12 @@ def test_listeners_are_read_from_the_kernel() -> None:
     assert doctor_hub.listeners(Path("/nowhere")) == {}
 
 
+def test_an_empty_course_folder_is_one_to_begin_with(tmp_path: Path) -> None:
+    assert not doctor._course_folder(tmp_path).advice
+    (tmp_path / "gradebook.db").touch()
+    assert "Restore it from a backup" in doctor._course_folder(tmp_path).advice
+
+
 def test_a_folder_without_a_hub(tmp_path: Path) -> None:
     assert list(doctor_hub.for_hub(tmp_path)) == []
 
