@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from autograder import doctor, doctor_hub
-from autograder.config import assignments
+from autograder.config import assignments, project_root
 from autograder.doctor import Finding
 
 TINY = Path(__file__).parent / "fixtures" / "tiny"
@@ -148,6 +148,28 @@ def test_listeners_are_read_from_the_kernel() -> None:
         assert found[inner.getsockname()[1]] is True
         assert found[outer.getsockname()[1]] is False
     assert doctor_hub.listeners(Path("/nowhere")) == {}
+
+
+def test_an_empty_course_folder_is_one_to_begin_with(tmp_path: Path) -> None:
+    assert not doctor._course_folder(tmp_path).advice
+    (tmp_path / "gradebook.db").touch()
+    assert "Restore it from a backup" in doctor._course_folder(tmp_path).advice
+
+
+def test_the_project_is_found_from_a_folder_that_may_not_be_entered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root is in a clone of its own, and runs `course` under the grader's account."""
+    stat = os.stat
+
+    def denied(path: object, *more: object, **how: object) -> os.stat_result:
+        if Path(str(path)) == tmp_path / "course.toml":
+            raise PermissionError(13, "Permission denied")
+        return stat(path, *more, **how)  # type: ignore[arg-type]
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "stat", denied)
+    assert (project_root() / "course.toml").is_file()
 
 
 def test_a_folder_without_a_hub(tmp_path: Path) -> None:

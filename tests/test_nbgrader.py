@@ -113,6 +113,8 @@ def test_feedback_says_what_happened(graded: Class, student: str, reason: str) -
 def test_feedback_shows_each_hidden_test_and_nothing_hidden(graded: Class) -> None:
     page = graded.feedback("ben")
     assert "integers are doubled" in page
+    assert '<a href="#test_double">double</a>' in page and "Test cell" not in page
+    assert '<a href="#written_square">Written response: written_square</a>' in page
     assert "The sign of the argument must survive." in page
     assert "mistakes" not in page and "twice_the_argument" not in page and "Rubric" not in page
 
@@ -184,6 +186,17 @@ def test_a_score_by_hand_survives_grading_again(graded: Class, inside: NbGraderA
     assert inside.autograde(NAME, "dana", force=True)["success"]
     with Gradebook(f"sqlite:///{graded.course.root / 'gradebook.db'}") as book:
         assert book.find_submission(NAME, "dana").score == 6.5
+
+
+def test_the_table_has_the_points_that_a_person_gave(graded: Class, inside: NbGraderAPI) -> None:
+    with Gradebook(graded.db_url) as book:
+        grade_ = book.find_grade("test_double", "tiny", NAME, "ben")
+        grade_.manual_score, grade_.needs_manual_grade = 1.5, False
+        book.db.commit()
+        row = classroom.read_row(inside, graded.course, graded.assignment, "ben")
+        grade_.manual_score = None
+        book.db.commit()
+    assert row.score == 3 and row.happened == ("double 1.5 of 2",)
 
 
 def test_files_are_looked_for_where_they_were_handed_in(graded: Class, inside, monkeypatch) -> None:

@@ -20,7 +20,7 @@ from traitlets.config import PyFileConfigLoader
 
 from autograder import check, extensions, incidents
 from autograder.build import problems, read_source
-from autograder.cells import to_text
+from autograder.cells import TEST, to_text
 from autograder.config import Assignment, CourseError
 from autograder.course import Course
 from autograder.doctor import require_sandbox
@@ -270,6 +270,7 @@ def read_row(api: NbGraderAPI, course: Course, assignment: Assignment, student: 
         written = [grade for grade in grades if grade.cell_type != "code"]
         if any(grade.needs_manual_grade for grade in machine):
             flags.append("review")
+        by_hand = {each.name: each.score for each in machine if each.manual_score is not None}
         row = Row(
             student,
             sum(grade.score or 0.0 for grade in machine),
@@ -277,7 +278,11 @@ def read_row(api: NbGraderAPI, course: Course, assignment: Assignment, student: 
             _written(written),
             tuple(flags),
         )
-    return replace(row, happened=tuple(happened(result_of(course, assignment, student))))
+    result = result_of(course, assignment, student)
+    for name, score in by_hand.items():
+        if exercise := result["exercises"].get(name.removeprefix(TEST)):
+            exercise["score"] = score
+    return replace(row, happened=tuple(happened(result)))
 
 
 def settle_penalty(api: NbGraderAPI, assignment: Assignment, student: str) -> None:

@@ -99,7 +99,7 @@ def project_root() -> Path:
     """The folder with course.toml: above the current one, or where this package lives."""
     here = Path.cwd()
     for folder in (here, *here.parents, *Path(__file__).resolve().parents):
-        if (folder / "course.toml").is_file():
+        if os.path.isfile(folder / "course.toml"):  # False where this account may not look
             return folder
     raise CourseError("There is no course.toml here or above. Run this inside the project.")
 

@@ -90,7 +90,10 @@ class Course:
             mode = self.key_file.stat().st_mode
             key = self.key_file.read_bytes()
         except OSError as error:
-            raise CourseError(f"{self.key_file} cannot be read: {error.strerror}.") from error
+            raise CourseError(
+                f"{self.key_file} cannot be read: {error.strerror}. Restore it from a backup, or "
+                "check its owner."
+            ) from error
         if mode & 0o077:
             raise CourseError(f"{self.key_file} can be read by others: run chmod 600 on it.")
         if len(key) != KEY_BYTES:

@@ -19,6 +19,7 @@ from autograder.course import Course
 
 PACKAGES = ("nbgrader", "jupyterlab", "torch", "transformers", "tokenizers", "pyseccomp")
 LEAST_GB = 2
+TO_BE_MADE = "will be made by the first `course release` or `course grade`"
 MOST_SKEW = 5.0
 
 
@@ -173,10 +174,12 @@ def _course_folder(root: Path) -> Finding:
     if not root.exists():
         parent = next(each for each in root.parents if each.exists())
         if os.access(parent, os.W_OK):
-            return Finding("course folder", f"{root}: will be made by the first `course grade`")
+            return Finding("course folder", f"{root}: {TO_BE_MADE}")
         return Finding("course folder", str(root), f"{parent} cannot be written: use --course.")
     if not os.access(root, os.W_OK):
         return Finding("course folder", str(root), "It cannot be written: check its owner.")
+    if not any(root.iterdir()):
+        return Finding("course folder", f"{root}, empty: {TO_BE_MADE}")
     try:
         course.key()
     except CourseError as error:

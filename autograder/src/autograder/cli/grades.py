@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -143,9 +142,12 @@ def extend(
         end = extensions.until_when(assignment, until)
     elif days is not None:
         end = assignment.due + timedelta(days=days)
-    _set_extension(folder, assignment, student, end)
+    graded = _set_extension(folder, assignment, student, end)
     words = f"until {end:%d %B %Y, %H:%M %z}" if end else "no extension"
     out.print(f"{assignment.name}, {escape(student)}: {words}", highlight=False, soft_wrap=True)
+    if graded:
+        text = "It is graded already: the penalty is settled, the feedback is to be published anew."
+        out.print(text, highlight=False, soft_wrap=True)
     return DONE
 
 
@@ -173,7 +175,8 @@ def _list_extensions(known: dict, name: str | None, json_: bool) -> int:
 
 def _set_extension(
     folder: Course, assignment: Assignment, student: str, end: datetime | None
-) -> None:
+) -> bool:
+    """Set it, in the gradebook as well; whether the student's submission is graded already."""
     from nbgrader.api import MissingEntry
 
     from autograder import extensions
@@ -192,8 +195,11 @@ def _set_extension(
                 "with `nbgrader db student add ID`, or the class with `nbgrader db student import`."
             )
         extensions.set_extension(folder, book, assignment, student, end)
-    with suppress(MissingEntry):  # nothing is graded yet
+    try:
         settle_penalty(api, assignment, student)
+    except MissingEntry:
+        return False
+    return True
 
 
 @verb

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import CodeType
 from typing import Any
 
@@ -10,6 +11,11 @@ from jinja2.bccache import Bucket
 from nbconvert.exporters import HTMLExporter
 from nbformat import NotebookNode
 
+# Where the list at the top of a page ends, and what stands in it.
+BODY = '<div class="panel-body">'
+LISTED = re.compile(
+    r'(<a href="#(?:comment-|test_)?([\w-]+)">)(Test cell|Written response|Comment)</a>'
+)
 NO_ALT = 'alt="No description has been provided for this image"'
 
 
@@ -17,7 +23,8 @@ class FeedbackExporter(HTMLExporter):
     """Compiles a template once, and does not parse the finished page to put in what is known.
 
     nbconvert does the second for pictures without a description, and for classes that the
-    template of feedback pages does not have.
+    template of feedback pages does not have. The list at the top of a page calls every exercise
+    "Test cell": here it has their names.
     """
 
     def _create_environment(self) -> Environment:
@@ -32,7 +39,16 @@ class FeedbackExporter(HTMLExporter):
             nb, self._init_resources(resources), **kw
         )
         # What a student wrote has no tag of a picture: html.py takes them out, or escapes them.
-        return page.replace('<img src="', f'<img {NO_ALT} src="'), resources
+        page = page.replace('<img src="', f'<img {NO_ALT} src="')
+        contents, start, rest = page.partition(BODY)
+        return LISTED.sub(_named, contents) + start + rest, resources
+
+
+def _named(link: re.Match[str]) -> str:
+    """A link of the list with the name of its exercise or written answer."""
+    opened, name, words = link.groups()
+    before = "" if words == "Test cell" else f"{words}: "
+    return f"{opened}{before}{name}</a>"
 
 
 class _Compiled(BytecodeCache):
