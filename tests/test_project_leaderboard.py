@@ -1,16 +1,19 @@
 """The leaderboard: who is on it, under which name, and where the figures come from."""
 
+import io
 import json
 import os
 
 import pytest
 import torch
+from rich.console import Console
 from safetensors.torch import save_file
 
 from autograder import leaderboard, project
+from autograder.cli.leaderboard import table
 from autograder.config import find_assignment
 from autograder.course import Course
-from autograder.leaderboard import board, page, pseudonym_of
+from autograder.leaderboard import LABELS, Entry, board, page, pseudonym_of
 from autograder.project import Figures
 from sft2rl.models import load_model, untied_state
 
@@ -110,3 +113,14 @@ def test_the_page_escapes_and_the_json_has_no_names(course, reference, evaluated
     assert "&lt;b&gt;owl" in html
     assert "<b>" not in html
     assert "ada" not in html + json.dumps([each.as_dict(1) for each in entries])
+
+
+def test_the_widest_board_fits_a_terminal_of_80_columns():
+    worst = Figures(-1.67, 25.73, -6.82, 0.13, -6.8, 0.13, 1.0)
+    widest = Entry("w" * leaderboard.MAX_LENGTH, dict.fromkeys(LABELS, worst))
+    console = Console(width=80, file=io.StringIO())
+    console.print(table([widest] * 10 + [Entry("owl", {"policy_pg": worst})]))
+    head, *rows = console.file.getvalue().splitlines()[:12]
+    assert head.split() == ["pseudonym", "DPO", "PG", "CoPG", "R", "KL", "wins"]
+    assert rows[9].split() == ["10", "w" * 24, *["-6.82±0.25"] * 3, "-1.67", "25.73", "100%"]
+    assert rows[10].split() == ["11", "owl", "–", "-6.82±0.25", "–", "-1.67", "25.73", "100%"]

@@ -1,21 +1,22 @@
 """The project outside the notebook: sampling, resuming, and one process against two."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
-from sft2rl import reward, sampling, train
+from sft2rl import project_results, reward, sampling, sweep, train
 from sft2rl.enumerable import EnumerableTask
-from sft2rl.models import TabularLM, copy_of, load_model, load_tokenizer, seed_of
+from sft2rl.models import REFERENCE, TabularLM, copy_of, load_model, load_tokenizer, seed_of
 from sft2rl.schedule import batch_rows, lr_factor
 from sft2rl.textdata import load_fixture
 
@@ -278,6 +279,30 @@ def test_losses_come_from_a_notebook_without_running_it(tmp_path):
     module = train.load_functions(path)
     assert module.A == 3
     assert all(hasattr(module, name) for name in names.split(", "))
+
+
+def test_a_sweep_compares_with_another_reference_and_other_settings(tmp_path, monkeypatch, capsys):
+    prompts = {
+        name: sampling.load_prompts(name)[:n] for name, n in (("train", 16), ("evaluation", 4))
+    }
+    shutil.copytree(REFERENCE, tmp_path / "model")
+    save_file(prompts, tmp_path / "model" / "prompts.safetensors")
+    plan = [(name, _settings(method=name, steps=1)) for name in ("sft", "copg")]
+    monkeypatch.setattr(sweep, "planned", lambda seeds, few: plan)
+    monkeypatch.setattr(
+        sys, "argv",
+        ["sweep", "--losses", str(LOSSES), "--runs", str(tmp_path / "runs"),
+         "--model", str(tmp_path / "model"), "--only", "sft",
+         "--lr", "2e-4", "--pairs-per-prompt", "1"],
+    )  # fmt: skip
+    sweep.main()
+    assert "sft" in capsys.readouterr().out
+    results = project_results.load(tmp_path / "runs" / "results.json")
+    assert [(run["name"], run["lr"]) for run in results.runs] == [("sft", 2e-4)]
+    pairs = sampling.load_pairs(tmp_path / "runs" / "pairs.seed0.safetensors")
+    assert torch.equal(pairs["input_ids"][:, 0, :4], prompts["train"])
+    assert len(results.prompts) == 4
+    assert results.optimum["J"] > results.reference["J"]
 
 
 def test_two_processes_end_where_one_does(tmp_path):

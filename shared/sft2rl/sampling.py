@@ -51,11 +51,16 @@ def load_prompts(part: str) -> torch.Tensor:
 
 
 def prompts_for(tokenizer: PreTrainedTokenizer, part: str) -> torch.Tensor:
-    """[N, P] the same openings for a model with another tokenizer: its first three tokens of each.
+    """[N, P] openings for a model with another tokenizer.
 
-    What the tokenizer puts in front of a text (such as a start token) stands in front of them.
-    Openings that are shorter in its tokens are left out. For the shipped tokenizer, `load_prompts`.
+    Those that `sft2rl.pretrain` stored beside the tokenizer, if it made it. Otherwise the openings
+    of `load_prompts`, of each the first three of the tokenizer's own tokens: what it puts in front
+    of a text (such as a start token) stands in front of them, and openings that are shorter in its
+    tokens are left out. For the shipped tokenizer, what `load_prompts` returns.
     """
+    beside = Path(tokenizer.name_or_path) / PROMPTS.name
+    if tokenizer.name_or_path and beside.is_file():
+        return load_file(beside)[part].long()
     stored, own = load_prompts(part), load_tokenizer()
     if tokenizer.get_vocab() == own.get_vocab():
         return stored

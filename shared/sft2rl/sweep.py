@@ -4,7 +4,8 @@
 
 Every run is kept in its folder, so an interrupted sweep goes on where it stopped. At the end, or
 with `--collect` at any time, `results.json` is written from the runs that are complete. The one
-that ships was made this way with the reference losses.
+that ships was made this way with the reference losses. `--model`, `--lr`, `--pairs-per-prompt` and
+`--only` compare with another reference model or other settings; use another folder for each.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import fcntl
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,10 +22,17 @@ from typing import Any
 
 import torch
 
-from sft2rl.models import frozen, keep_memory, load_model, load_policy, load_tokenizer
-from sft2rl.project_results import RESULTS
+from sft2rl.models import (
+    REFERENCE,
+    frozen,
+    keep_memory,
+    load_model,
+    load_policy,
+    load_tokenizer,
+)
+from sft2rl.project_results import load
 from sft2rl.reward import RewardModel
-from sft2rl.sampling import draw_luck, load_prompts, sample, texts_of
+from sft2rl.sampling import draw_luck, ends_of, prompts_for, sample, texts_of
 from sft2rl.train import Settings, evaluate, load_functions, train
 
 SHOWN_PROMPTS = 24
@@ -49,6 +57,7 @@ BETAS = {
     for beta in (0.1, 0.5)
     for name, method in (("copg", "copg"), ("pg-mean", "pg"))
 }
+NAMES = tuple(MAIN | SHIFTED | ONLINE | DPO | BETAS)
 
 
 def planned(seeds: int, few: int) -> Iterator[tuple[str, Settings]]:
@@ -76,6 +85,15 @@ def _with_seed(kinds: dict[str, Settings], seed: int) -> Iterator[tuple[str, Set
         yield name, replace(settings, seed=seed)
 
 
+def chosen(
+    runs: Iterable[tuple[str, Settings]], only: Collection[str], **changed: Any
+) -> Iterator[tuple[str, Settings]]:
+    """Those runs of a plan that are asked for, with some of their settings changed."""
+    for name, settings in runs:
+        if name in only:
+            yield name, replace(settings, **changed)
+
+
 @contextmanager
 def claimed(folder: Path) -> Iterator[Path | None]:
     """The folder, or None while another sweep works in it: several may run at the same time."""
@@ -94,18 +112,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sft2rl.sweep", description=main.__doc__)
     parser.add_argument("--losses", type=Path, required=True, help="notebook or module")
     parser.add_argument("--runs", type=Path, required=True, help="folder of all runs")
-    parser.add_argument("--to", type=Path, default=RESULTS)
+    parser.add_argument("--to", type=Path, help="default: results.json in the folder of the runs")
     parser.add_argument("--seeds", type=int, default=5, help="of the main comparison")
     parser.add_argument("--few", type=int, default=3, help="of everything else")
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="RUN")
+    parser.add_argument("--model", default=str(REFERENCE), help="folder of the reference")
+    parser.add_argument("--lr", type=float, default=Settings.lr)
+    parser.add_argument("--pairs-per-prompt", type=int, default=Settings.pairs_per_prompt)
     parser.add_argument("--collect", action="store_true", help="run nothing, write what is there")
     args = parser.parse_args()
 
     keep_memory()
     functions = load_functions(args.losses)
-    reference, tokenizer = frozen(load_model()), load_tokenizer()
+    reference, tokenizer = frozen(load_model(args.model)), load_tokenizer(args.model)
     judge = RewardModel.load().rewards
-    prompts = load_prompts("train")
-    for name, settings in [] if args.collect else planned(args.seeds, args.few):
+    prompts = prompts_for(tokenizer, "train")
+    wanted = chosen(
+        planned(args.seeds, args.few), args.only,
+        lr=args.lr, pairs_per_prompt=args.pairs_per_prompt,
+    )  # fmt: skip
+    for name, settings in () if args.collect else wanted:
         with claimed(args.runs / f"{name}.seed{settings.seed}") as folder:
             if folder is None or (folder / "report.json").is_file():
                 continue
@@ -122,7 +148,9 @@ def main() -> None:
             (folder / "report.json").write_text(json.dumps(report) + "\n")
             (folder / "checkpoint.safetensors").unlink()
             print(f"{name}.seed{settings.seed} J {figures['J']:+.3f}", flush=True)
-    collect(args.runs, args.to, functions, reference, tokenizer, judge)
+    to = args.to or args.runs / "results.json"
+    collect(args.runs, to, functions, reference, tokenizer, judge)
+    print(load(to).table())
 
 
 def collect(
@@ -140,14 +168,15 @@ def collect(
         optimum = estimate_optimum(reference, tokenizer, judge)
         rounded_own = {k: round(v, 4) for k, v in own.items()}
         facts.write_text(json.dumps({"reference": rounded_own, "optimum": optimum}))
-    prompts = load_prompts("evaluation")[:SHOWN_PROMPTS]
+    prompts = prompts_for(tokenizer, "evaluation")[:SHOWN_PROMPTS]
     luck = draw_luck(len(prompts), seed=1)
-    texts = {"reference": texts_of(tokenizer, sample(reference, prompts, luck))}
+    ends = ends_of(tokenizer)
+    texts = {"reference": texts_of(tokenizer, sample(reference, prompts, luck, **ends))}
     for name in SAMPLES_OF:
         path = runs / f"{name}.seed0" / "policy.safetensors"
         if path.is_file():
             policy = load_policy(path, reference)
-            texts[name] = texts_of(tokenizer, sample(policy, prompts, luck))
+            texts[name] = texts_of(tokenizer, sample(policy, prompts, luck, **ends))
     data = {
         **json.loads(facts.read_text()),
         "runs": rounded,
@@ -165,9 +194,9 @@ def estimate_optimum(
 
     Half the samples give a lower estimate still; how much lower says how large the bias is.
     """
-    start = load_prompts("evaluation")[:prompts].repeat_interleave(samples, 0)
-    drawn = sample(reference, start, draw_luck(len(start), seed=3))
-    scaled = judge(texts_of(tokenizer, drawn)).view(prompts, samples).double() / beta
+    start = prompts_for(tokenizer, "evaluation")[:prompts].repeat_interleave(samples, 0)
+    drawn = sample(reference, start, draw_luck(len(start), seed=3), **ends_of(tokenizer))
+    scaled = judge(texts_of(tokenizer, drawn)).view(-1, samples).double() / beta
 
     def value(part: torch.Tensor) -> float:
         logs = part.logsumexp(1) - torch.tensor(float(part.shape[1])).log()

@@ -126,7 +126,7 @@ class _Kept:
 def cells_of(entry: Entry) -> list[str]:
     """A row of the table: pseudonym, J of each policy, then reward, KL and wins of the best."""
     js = [
-        f"{entry.figures[name].J:.3f} ± {1.96 * entry.figures[name].J_se:.3f}"
+        f"{entry.figures[name].J:.2f}±{1.96 * entry.figures[name].J_se:.2f}"
         if name in entry.figures
         else "–"
         for name in LABELS
@@ -135,11 +135,11 @@ def cells_of(entry: Entry) -> list[str]:
     return [entry.pseudonym, *js, f"{best.reward:.2f}", f"{best.kl:.2f}", f"{best.win_rate:.0%}"]
 
 
-HEADINGS = ["pseudonym", *(f"J, {label}" for label in LABELS.values()), "reward", "KL", "wins"]
+HEADINGS = ["pseudonym", *LABELS.values(), "R", "KL", "wins"]
 CAPTION = (
-    f"J = reward − {project.BETA} KL on the held-out prompts, with the 95 % interval of the "
-    "evaluation: places whose intervals overlap are not told apart. Reward, KL and wins against "
-    "the reference are those of the best policy."
+    f"Under {', '.join(LABELS.values())}: J = R − {project.BETA} KL on the held-out prompts, with "
+    "the 95 % interval of the evaluation; places whose intervals overlap are not told apart. "
+    "R (reward), KL and wins against the reference are those of the best policy."
 )
 _PAGE = """<!doctype html>
 <html lang="en">

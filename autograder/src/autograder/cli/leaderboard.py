@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
@@ -19,6 +21,9 @@ from autograder.cli.base import (
     verb,
 )
 from autograder.config import course_dir, find_assignment
+
+if TYPE_CHECKING:
+    from autograder.leaderboard import Entry
 
 
 @verb
@@ -49,11 +54,22 @@ def leaderboard(
         rows = [entry.as_dict(place) for place, entry in enumerate(entries, 1)]
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return DONE
-    table = Table(box=None, caption=boards.CAPTION, caption_justify="left")
-    for heading in ("", *boards.HEADINGS):
-        table.add_column(heading, justify="left" if heading == "pseudonym" else "right")
-    for place, entry in enumerate(entries, 1):
-        table.add_row(str(place), *map(escape, boards.cells_of(entry)))
-    out.print(table)
+    out.print(table(entries))
     out.print(f"Page: {path}", highlight=False, soft_wrap=True)
     return DONE
+
+
+def table(entries: Sequence[Entry]) -> Table:
+    """The board in 80 columns."""
+    from autograder import leaderboard as boards
+
+    made = Table(
+        box=None, pad_edge=False, collapse_padding=True,
+        caption=boards.CAPTION, caption_justify="left",
+    )  # fmt: skip
+    for heading in ("", *boards.HEADINGS):
+        justify: JustifyMethod = "left" if heading == "pseudonym" else "right"
+        made.add_column(heading, justify=justify, no_wrap=True)
+    for place, entry in enumerate(entries, 1):
+        made.add_row(str(place), *map(escape, boards.cells_of(entry)))
+    return made
