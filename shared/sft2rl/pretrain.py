@@ -1,10 +1,10 @@
 """Train a small reference language model from scratch on the review snippets.
 
-    python -m sft2rl.pretrain --model llama --to FOLDER
+    python -m sft2rl.pretrain --model llama --epochs 8 --to FOLDER
     python -m sft2rl.pretrain --model gpt2 --tokenizer FOLDER --to FOLDER
 
-made the two checkpoints that the course ships. The settings are the defaults below; docs/project.md
-is the model card.
+made the two checkpoints that the course ships. The other settings are the defaults below;
+docs/project.md has the model cards.
 """
 
 from __future__ import annotations
