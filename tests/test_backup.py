@@ -81,6 +81,19 @@ def test_nothing_is_overwritten(at_class: Class, kept: Path, tmp_path: Path) -> 
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_a_folder_that_cannot_be_made_is_named_and_an_empty_one_stays(
+    kept: Path, tmp_path: Path
+) -> None:
+    blocked = course("restore", kept, "--into", kept / "course")
+    assert blocked.exit_code == 2 and "cannot be written" in blocked.output
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    which = empty.stat().st_ino
+    assert course("restore", kept, "--into", empty).exit_code == 0
+    assert empty.stat().st_ino == which and (empty / "key").is_file()
+    assert not list(empty.glob(".restoring-*"))
+
+
 def test_links_are_left_out_and_said(own_class: Class, tmp_path: Path) -> None:
     (own_class.course.root / "submitted" / "ada" / "link").symlink_to("/etc/passwd")
     (own_class.course.root / "folder").symlink_to("/etc")

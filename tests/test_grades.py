@@ -539,7 +539,7 @@ def test_two_do_not_grade_at_once(group: Class) -> None:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(line, **pipes) as other:
         assert other.stdout.readline() == b"held\n"
-        for verb in ("grade", "regrade"):
-            shown = run(group, verb, NAME, status=2)
+        for verb in (("grade", NAME), ("regrade", NAME), ("forget", "fay", "--yes")):
+            shown = run(group, *verb, status=2)
             assert "Somebody else is grading" in shown.output
         other.stdin.close()

@@ -199,6 +199,28 @@ def test_the_table_has_the_points_that_a_person_gave(graded: Class, inside: NbGr
     assert row.score == 3 and row.happened == ("double 1.5 of 2",)
 
 
+def test_a_file_without_a_time_of_submission_is_new_by_its_own(tmp_path: Path) -> None:
+    group = Class(tmp_path / "tiny")
+    api = classroom.nbgrader_api(group.course)
+    folder = group.hand_in("ada", "{}")
+    (folder / "timestamp.txt").unlink()
+    page = group.course.autograded(NAME, "ada") / "tiny.ipynb"
+
+    def again() -> bool:
+        return classroom.handed_in_again(api, group.course, group.assignment, "ada")
+
+    assert not again()
+    page.parent.mkdir(parents=True)
+    page.touch()
+    os.utime(folder / "tiny.ipynb", (1, 1))
+    assert not again()
+    os.utime(page, (0, 0))
+    assert again()
+    for graded in (folder, page.parent):
+        (graded / "timestamp.txt").write_text("2026-09-20 10:00:00 UTC")
+    assert not again()
+
+
 def test_files_are_looked_for_where_they_were_handed_in(graded: Class, inside, monkeypatch) -> None:
     seen = []
     target = "autograder.nbgrader_parts.execute.add_artefacts"

@@ -102,7 +102,8 @@ def test_jobs_wait_their_turn_and_the_same_one_is_not_queued_twice(
     listed.write_text(listed.read_text().replace("release = 2026", "release = 2999"))
     publish, again, release = run(("publish", NAME), ("publish", NAME), ("release", NAME))
     assert publish is again
-    assert (publish.state, publish.reasons) == ("refused", ["Nothing is graded yet."])
+    assert publish.state == "refused"
+    assert publish.reasons == ["Nothing is graded yet: press Grade all first."]
     assert release.state == "refused"
     assert "00_tiny is to be released from 07 September 2999" in release.reasons[0]
     assert not list((course.root / "release").iterdir())

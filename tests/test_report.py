@@ -114,6 +114,19 @@ def test_an_item_is_not_correlated_with_itself() -> None:
     assert first.r == pytest.approx(second.r) and abs(first.r or 1) < 0.5
 
 
+def test_a_missing_function_is_one_mistake() -> None:
+    tests = [
+        {"name": f"test_{i}", "outcome": "failed", "weight": i, "message": f"Input {i}. Undefined."}
+        for i in (1, 2)
+    ]
+    result = {"double": {"score": 0.0, "max_score": 6.0, "tests": tests}}
+    met = [{"code": "missing-function", "exercise": "double", "detail": "`double` is not defined"}]
+    hand = data.Hand("ada", "graded", {}, {}, result, met, None, {}, set())
+    assert data.costly(data._messages([hand])) == [
+        data.Loss("double", "`double` is not defined.", 1, 6.0)
+    ]
+
+
 def test_the_report_of_a_class(at_class: Class) -> None:
     shown = CliRunner().invoke(app, ["report", NAME, "--json"])
     assert shown.exit_code == 0, shown.output
@@ -148,7 +161,7 @@ def test_the_page_loads_and_runs_nothing(at_class: Class) -> None:
     assert "alert(4)" in html and "<script" not in html
     assert not re.search(r"\b(?:src|href|srcset|action|data)\s*=|url\(|@import|\son\w+=", html)
     assert html.count("<svg role") == html.count("<desc>") == 2
-    assert "5 students are too few" in html
+    assert "5 students are too few" in html and "Not counted: 1 without a notebook" in html
     assert "Similarity is no proof" in html
 
 

@@ -152,10 +152,11 @@ def _snapshot(database: Path) -> bytes:
 def restore(file: Path, into: Path) -> dict[str, str]:
     """Make a course folder of a backup; hashes by path.
 
-    Nothing appears at `into` before everything has been found to be what was kept.
+    Nothing but a hidden folder appears in `into` before everything has been found to be what was
+    kept. An empty `into` stays the same folder: its parent need not be ours to write.
 
     Raises:
-        CourseError: `into` is not empty, or the backup is damaged.
+        CourseError: `into` is not empty or cannot be written, or the backup is damaged.
     """
     into = into.resolve()
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
@@ -163,8 +164,15 @@ def restore(file: Path, into: Path) -> dict[str, str]:
             f"{into} is not empty, and nothing is overwritten: move it away first, or name a new "
             "folder with --into."
         )
-    into.parent.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(prefix=f".{into.name}-", dir=into.parent))
+    new = not into.exists()
+    try:
+        into.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix=".restoring-", dir=into))
+    except OSError as error:
+        raise CourseError(
+            f"{into} cannot be written: {error.strerror}. Let root make an empty folder there that "
+            "belongs to this account (docs/operators.md), or name another one with --into."
+        ) from error
     try:
         found = _unpack(file, place)
         wanted = _manifest(place, found)
@@ -173,11 +181,15 @@ def restore(file: Path, into: Path) -> dict[str, str]:
         if changed := sorted(name for name in wanted if wanted[name] != found[name]):
             raise CourseError(f"{file} is damaged: {changed[0]} has changed.")
         _check_databases(place)
-        os.replace(place, into)
+        for path in place.iterdir():
+            os.replace(path, into / path.name)
+        new = False
     except (OSError, EOFError, tarfile.TarError, ValueError, KeyError) as error:
         raise CourseError(f"{file} cannot be restored: {error}.") from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
+        if new:
+            into.rmdir()
     return wanted
 
 

@@ -171,11 +171,21 @@ def _is_graded(api: NbGraderAPI, course: Course, assignment: Assignment, student
 
 
 def handed_in_again(api: NbGraderAPI, course: Course, assignment: Assignment, student: str) -> bool:
-    """Whether what lies in submitted/ is newer than what was graded."""
+    """Whether what lies in submitted/ is newer than what was graded.
+
+    By the times of submission, where both are known. A file that a person has put there has none,
+    or not yet: then the file's own time says whether it came after the grading.
+    """
     stamp = api.coursedir.get_existing_timestamp
-    handed_in = stamp(str(course.submitted(assignment.name, student)))
-    graded = stamp(str(course.autograded(assignment.name, student)))
-    return bool(handed_in and graded and handed_in > graded)
+    folder = course.submitted(assignment.name, student)
+    graded_folder = course.autograded(assignment.name, student)
+    handed_in, graded = stamp(str(folder)), stamp(str(graded_folder))
+    if handed_in and graded:
+        return bool(handed_in > graded)
+    page = graded_folder / f"{assignment.notebook}.ipynb"
+    return page.is_file() and any(
+        path.lstat().st_mtime > page.stat().st_mtime for path in folder.glob("*")
+    )
 
 
 def result_of(course: Course, assignment: Assignment, student: str) -> dict[str, Any]:

@@ -78,6 +78,7 @@ def forget(
     """
     from autograder import privacy
     from autograder.course import existing_course
+    from autograder.lock import writing
 
     folder = existing_course(course_dir(course))
     trace = privacy.find(folder, student)
@@ -85,7 +86,8 @@ def forget(
         out.print(escape(line), highlight=False, soft_wrap=True)
     if not yes and not typer.confirm("Remove this? It cannot be undone."):
         return WANTING
-    privacy.forget(folder, trace)
+    with writing(folder):
+        privacy.forget(folder, trace)
     for path in trace.stuck:
         out.print(f"Not removed: {escape(str(path))}", style="red", highlight=False, soft_wrap=True)
     for path in trace.named:

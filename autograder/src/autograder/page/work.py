@@ -61,7 +61,7 @@ class Work:
         name, api = self.assignment.name, nbgrader_api(self.course)
         graded = sorted(path.parent.name for path in self.course.root.glob(f"autograded/*/{name}"))
         if not graded:
-            raise Refusal("Nothing is graded yet.")
+            raise Refusal("Nothing is graded yet: press Grade all first.")
         self.tell(of=len(graded))
         for number, student in enumerate(graded):
             self.tell(done=number, text=f"feedback for {student}")

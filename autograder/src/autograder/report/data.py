@@ -317,13 +317,23 @@ def _failed_tests(hands: list[Hand]) -> list[tuple[tuple[str, str], str, float]]
 
 
 def _messages(hands: list[Hand]) -> list[tuple[tuple[str, str], str, float]]:
-    """(exercise, message), student and points; without exercises that were not begun."""
-    return [
-        ((name, test["message"]), hand.student, points)
-        for hand in hands
-        for name, test, points in _losses(hand)
-        if name not in hand.blank
-    ]
+    """(exercise, message), student and points; without exercises that were not begun.
+
+    Where a function is missing all its tests say so: that is one mistake.
+    """
+    found = []
+    for hand in hands:
+        missing = {
+            each["exercise"]: f"{each['detail']}."
+            for each in hand.incidents
+            if each["code"] == "missing-function"
+        }
+        found += [
+            ((name, missing.get(name, test["message"])), hand.student, points)
+            for name, test, points in _losses(hand)
+            if name not in hand.blank
+        ]
+    return found
 
 
 def _losses(hand: Hand) -> list[tuple[str, dict[str, Any], float]]:

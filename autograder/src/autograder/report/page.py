@@ -76,6 +76,8 @@ def _scores(report: ClassReport) -> str:
     figures = report.summary
     kind = "by machine and by hand" if report.counts_hand else "by machine"
     waiting = f" {report.waiting} have points that wait for a person." if report.waiting else ""
+    if left_out := sum(map(len, report.others.values())):
+        waiting += f" Not counted: {left_out} without a notebook that could be graded (below)."
     return _section(
         "Scores",
         f"<p>{len(report.scores)} students, points {kind}, of {report.max_score:g}: "
