@@ -92,11 +92,11 @@ def test_both_rewards_get_their_gradient(student: Student, draw: Draw):
 
 @exercise("reward_model_loss", weight=0.5)
 def test_the_reward_loss_keeps_single_precision(student: Student, draw: Draw):
-    """Rewards in float32, as a reward model returns them."""
-    chosen, rejected = draw.normal(3, dtype=torch.float32), draw.normal(3, dtype=torch.float32)
-    want = sum(softplus(-gap) for gap in (chosen - rejected).tolist()) / 3
+    """One pair in float32, as a reward model returns them."""
+    chosen, rejected = draw.normal(1, dtype=torch.float32), draw.normal(1, dtype=torch.float32)
     expect(student.reward_model_loss(chosen, rejected)).close(
-        torch.tensor(want, dtype=torch.float32), "Keep the dtype of the rewards."
+        torch.tensor(softplus(-float(chosen - rejected)), dtype=torch.float32),
+        "Keep the dtype of the rewards; one pair is a batch as well.",
     )
 
 
@@ -195,14 +195,14 @@ def test_the_probabilities_of_all_completions_add_up_to_one(student: Student, dr
     )
 
 
-@exercise("completion_logps", weight=1.5)
-def test_padding_on_the_left_changes_nothing(student: Student, draw: Draw):
-    """A small Llama; shorter prompts are padded on the left, shorter completions on the right."""
+def small_llama(draw: Draw, layers: int):
+    """A Llama with dropout in its attention, here and as a model that crosses; both evaluate."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = {
-        "vocab_size": 7, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
+        "vocab_size": 7, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": layers,
         "num_attention_heads": 2, "num_key_value_heads": 2, "max_position_embeddings": 32,
+        "attention_dropout": 0.5,
     }  # fmt: skip
     here = LlamaForCausalLM(LlamaConfig(**config)).double().eval()
     state = {
@@ -210,6 +210,13 @@ def test_padding_on_the_left_changes_nothing(student: Student, draw: Draw):
         for name, tensor in here.state_dict().items()
     }
     here.load_state_dict(state)
+    return here, model("transformers.LlamaForCausalLM", config, state)
+
+
+@exercise("completion_logps", weight=1.5)
+def test_padding_on_the_left_changes_nothing(student: Student, draw: Draw):
+    """A small Llama; shorter prompts are padded on the left, shorter completions on the right."""
+    here, crossing = small_llama(draw, 2)
     rows = [([2, 3, 4], [5, 1]), ([6], [3, 2, 4, 1]), ([4, 2], [6, 6, 1])]
     rows = [(draw.shuffled(p), c) for p, c in rows]
     batch = batch_of(rows, left=[0, 2, 1])
@@ -217,10 +224,10 @@ def test_padding_on_the_left_changes_nothing(student: Student, draw: Draw):
     with torch.no_grad():
         logps = here(input_ids=batch[0]).logits[:, :-1].log_softmax(-1)
     picked = logps.gather(-1, batch[0][:, 1:, None])[..., 0]
-    expect(student.completion_logps(model("transformers.LlamaForCausalLM", config, state), *batch)
-    ).close(
+    expect(student.completion_logps(crossing, *batch)).close(
         want,
-        "Hand attention_mask to the model; each row counts exactly its completion_mask.",
+        "Hand attention_mask to the model, which stays in the mode it is in (dropout!); each row "
+        "counts exactly its completion_mask.",
         mistakes={
             "The model was not told about the padding: pass attention_mask.":
                 (picked * batch[2][:, 1:]).sum(1)
@@ -258,6 +265,43 @@ def test_the_gradient_reaches_the_model(student: Student, draw: Draw):
     expect(isinstance(got, dict) and got.get("table") is not None).true(True, text)
     gradient = got.get("table") if isinstance(got, dict) else None
     expect(gradient).close(want, text)
+
+
+@exercise("completion_logps", weight=0.5)
+def test_padding_is_what_the_mask_says(student: Student, draw: Draw):
+    """Token 0 is a word, in prompts and in completions; the padding is another token."""
+    here, crossing = table_model(draw, 5, 7)
+    a, b = (draw.integer(2, 5) for _ in range(2))
+    rows = [([0, a], [b, 0, 1]), ([a], [0, 1]), ([b, a, 0], [1])]
+    ids, attention, completion = batch_of(rows, left=[1, 2, 0], width=7)
+    ids = ids.masked_fill(attention == 0, draw.integer(2, 5))
+    want = doubles(*[logp_of(here, p, c) for p, c in rows])
+    expect(student.completion_logps(crossing, ids, attention, completion)).close(
+        want, "What is padding the masks say, and not the number of the token: 0 may be a word."
+    )
+
+
+@exercise("completion_logps", weight=0.5)
+def test_one_row_and_one_token(student: Student, draw: Draw):
+    """A batch of one, and prompts of one token with completions of one."""
+    here, crossing = table_model(draw, 5, 7)
+    long, *short = [(draw.integers(2, 5, n).tolist(), [c]) for n, c in ((4, 1), (1, 1), (1, 3))]
+    for rows in ([long], short):
+        expect(student.completion_logps(crossing, *batch_of(rows))).close(
+            doubles(*[logp_of(here, p, c) for p, c in rows]),
+            "One row is a batch, too, and one token a completion: squeeze one dimension, by number.",
+        )
+
+
+@exercise("completion_logps", weight=0.5)
+def test_an_impossible_completion_is_not_a_likely_one(student: Student, draw: Draw):
+    """A token that counts has probability zero."""
+    _, crossing = table_model(draw, 5, 7, blocked=(0,))
+    words = draw.integers(2, 5, 2).tolist()
+    got = student.completion_logps(crossing, *batch_of([([2], [words[0], 0, 1]), ([3], words)]))
+    text = "ln 0 is minus infinity: only tokens that are not counted may be passed over."
+    logps = expect(got).tensor((2,), DOUBLE, text)
+    expect(bool(logps[0] < -1e9)).true(bool(logps[0] < -1e9), text)
 
 
 @exercise("completion_logps")
@@ -358,8 +402,9 @@ def test_dpo_keeps_single_precision(student: Student, draw: Draw):
 
 
 def pg_inputs(draw: Draw, B: int, K: int):
-    """A policy away from the reference, rewards of both signs, beta away from one."""
+    """A policy away from the reference, once very far; rewards of both signs, beta not one."""
     logps, refs = draw.uniform(-9, -1, B, K), draw.uniform(-9, -1, B, K)
+    logps[0, 0] -= 150
     rewards = 2 * draw.normal(B, K).clamp(-2, 2) + 0.5
     return logps, refs, rewards, float(draw.uniform(0.2, 0.6))
 
@@ -404,7 +449,8 @@ def test_without_a_baseline_each_completion_earns_its_regularised_reward(
     """Four prompts with three completions each, off the reference; gradient by value."""
     check_pg(
         student, pg_inputs(draw, 4, 3), None, 0.0,
-        "The gradient in ln pi is -(R - beta (ln pi - ln pi_ref)) / (B K): coefficient detached.",
+        "The gradient in ln pi is -(R - beta (ln pi - ln pi_ref)) / (B K): coefficient detached, "
+        "nothing clamped.",
     )  # fmt: skip
 
 
@@ -422,16 +468,55 @@ def test_a_constant_baseline_is_subtracted(student: Student, draw: Draw):
 
 @exercise("pg_loss")
 def test_a_tensor_of_baselines_broadcasts_and_gets_no_gradient(student: Student, draw: Draw):
-    """One baseline per prompt, [B, 1]."""
-    logps, refs, rewards, beta = pg_inputs(draw, 4, 3)
-    b = draw.normal(4, 1)
-    right, mistakes = pg_gradients(logps, refs, rewards, beta, b)
-    got = student.grad("pg_loss", logps, refs, rewards, beta, b, wrt=(0, 4))
-    gradient = got.grads[0] if got.grads[0] is not None else torch.zeros(0)
-    text = "A tensor baseline broadcasts to [B, K]."
-    expect(gradient).close(right, text, mistakes=mistakes)
-    quiet = got.grads[4] is None or not bool(got.grads[4].any())
-    expect(quiet).true(quiet, "The baseline is a constant: detach it.")
+    """One baseline per prompt, [B, 1], then one per place in the row, [K]."""
+    logps, refs, rewards, beta = pg_inputs(draw, 3, 3)
+    for b in (draw.normal(3, 1), draw.normal(3)):
+        right, mistakes = pg_gradients(logps, refs, rewards, beta, b)
+        got = student.grad("pg_loss", logps, refs, rewards, beta, b, wrt=(0, 4))
+        gradient = got.grads[0] if got.grads[0] is not None else torch.zeros(0)
+        text = "A tensor baseline broadcasts to [B, K], as tensors do."
+        turned = -(rewards - beta * (logps - refs) - b.reshape(1, 3).T) / 9
+        note = "A tensor baseline [K] belongs to the places in a row, not to the prompts."
+        more = {note: turned} if b.ndim == 1 else {}
+        expect(gradient).close(right, text, mistakes={**mistakes, **more})
+        quiet = got.grads[4] is None or not bool(got.grads[4].any())
+        expect(quiet).true(quiet, "The baseline is a constant: detach it.")
+
+
+@exercise("pg_loss", weight=0.5)
+def test_rewards_and_reference_get_no_gradient(student: Student, draw: Draw):
+    """Rewards and reference that ask for a gradient, as the policy does."""
+    inputs = pg_inputs(draw, 2, 3)
+    text = "The whole coefficient is a constant: no gradient in rewards or reference."
+    for baseline in (None, "loo"):
+        got = student.grad("pg_loss", *inputs, baseline, wrt=(0, 1, 2))
+        quiet = all(got.grads[i] is None or not bool(got.grads[i].any()) for i in (1, 2))
+        expect(quiet).true(quiet, text)
+
+
+@exercise("pg_loss", weight=0.5)
+def test_a_single_completion_and_a_whole_number(student: Student, draw: Draw):
+    """One completion per prompt, without a baseline and with an integer."""
+    inputs = pg_inputs(draw, 3, 1)
+    b = draw.integer(2, 5)
+    for baseline in (None, b):
+        check_pg(
+            student, inputs, baseline, float(baseline or 0),
+            "A whole number is a number, too, and only leave-one-out needs two completions.",
+        )  # fmt: skip
+
+
+@exercise("pg_loss", weight=0.5)
+def test_one_prompt_in_single_precision(student: Student, draw: Draw):
+    """A batch of one prompt with three completions, float32 as a model gives it."""
+    logps, refs, rewards, beta = pg_inputs(draw, 1, 3)
+    logps, refs, rewards = logps.float(), refs.float(), rewards.float()
+    regularised = rewards.double() - beta * (logps.double() - refs.double())
+    want = -((regularised - leave_one_out(regularised)) * logps.double()).mean()
+    expect(student.pg_loss(logps, refs, rewards, beta, "loo")).close(
+        want.float(), "Keep the dtype of logps; one prompt is a batch as well.",
+        scale=float((regularised * logps).abs().mean()),
+    )  # fmt: skip
 
 
 def leave_one_out(values: torch.Tensor) -> torch.Tensor:
@@ -482,8 +567,9 @@ def test_leave_one_out_of_one_is_refused(student: Student, draw: Draw):
 
 
 def copg_inputs(draw: Draw, count: int):
-    """Two completions per pair, far from the reference; rewards of both signs."""
+    """Two completions per pair, far from the reference (the first very far); rewards of both signs."""
     logps = [draw.uniform(-9, -1, count) for _ in range(4)]
+    logps[0][0] -= 150
     rewards = [2 * draw.normal(count).clamp(-2, 2) for _ in range(2)]
     return [*logps, *rewards], float(draw.uniform(0.2, 0.7))
 
@@ -497,7 +583,8 @@ def test_copg_is_minus_the_contrastive_objective(student: Student, draw: Draw):
     right = -((dR - beta / 2 * dh) * dh).mean()
     expect(student.copg_loss(*args, beta)).close(
         right,
-        "The loss is minus the mean of (dR - beta/2 dh) dh, with dh the difference of log-ratios.",
+        "The loss is minus the mean of (dR - beta/2 dh) dh, with dh the difference of log-ratios. "
+        "Nothing is clamped.",
         mistakes={
             "You returned the objective: a loss is minimised.": -right,
             "That is beta, not beta / 2.": -((dR - beta * dh) * dh).mean(),
@@ -530,6 +617,19 @@ def test_nothing_of_the_policy_is_detached_in_copg(student: Student, draw: Draw)
     expect(grads[1]).close(-right, text, mistakes={note: -detached})
     frozen = all(got.grads[i] is None or not bool(got.grads[i].any()) for i in (2, 3))
     expect(frozen).true(frozen, "The reference is a constant: detach its log-probabilities.")
+
+
+@exercise("copg_loss", weight=0.5)
+def test_copg_keeps_single_precision(student: Student, draw: Draw):
+    """float32, as a model gives it, with one pair."""
+    args, beta = copg_inputs(draw, 1)
+    args = [each.float() for each in args]
+    a, b, ra, rb, R, S = (float(each) for each in args)
+    dh = (a - ra) - (b - rb)
+    expect(student.copg_loss(*args, beta)).close(
+        torch.tensor(-(R - S - beta / 2 * dh) * dh), "Keep the dtype; one pair is a batch as well.",
+        rtol=1e-5,
+    )  # fmt: skip
 
 
 @exercise("copg_loss")
