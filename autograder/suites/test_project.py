@@ -909,11 +909,16 @@ def test_copg_finds_the_optimum_of_the_listed_task(student: Student, draw: Draw)
 
 
 def judged(draw: Draw, dtype=DOUBLE, blocked=(0,)):
-    """Two tables, ragged completions, rewards with a win, a tie and a loss."""
+    """Two tables, ragged completions, rewards with wins, a tie and a loss.
+
+    In single precision the logits are far apart.
+    """
     config = {"vocab_size": 5, "context": 7}
     policy, crossing = table_model(draw, blocked=blocked, vocab_size=5, context=7)
     reference, crossing_ref = table_model(draw, blocked=blocked, vocab_size=5, context=7)
     if dtype != DOUBLE:
+        policy.table.data *= 200
+        reference.table.data *= 200
         crossing, crossing_ref = (
             model("sft2rl.models.TabularLM", config, {"table": each.table.detach().to(dtype)})
             for each in (policy, reference)
@@ -1032,7 +1037,7 @@ def test_wins_and_ties_on_the_same_prompts(student: Student, draw: Draw):
     got = figures(student.evaluate_policy(*crossing, *batch, rewards, ref_rewards, 0.2), "")
     mean, error = mean_and_error(wins)
     expect(got["win_rate"]).close(
-        mean, "A win counts 1, a tie one half, a loss 0.",
+        mean, "A win counts 1, however narrow, a tie one half, a loss 0.",
         mistakes={
             "A tie counts one half.": sum(w == 1 for w in wins) / 4,
             "A tie counts one half, not one.": sum(w >= 0.5 for w in wins) / 4,
@@ -1040,6 +1045,10 @@ def test_wins_and_ties_on_the_same_prompts(student: Student, draw: Draw):
         },
     )  # fmt: skip
     expect(got["win_rate_se"]).close(error, "Its standard error: deviation (B - 1) / sqrt(B).")
+    narrow = student.evaluate_policy(*crossing, *batch, rewards, rewards - 2e-9, 0.2)
+    expect(figures(narrow, "")["win_rate"]).close(
+        1.0, "However narrow, a win is a win: only equal rewards are a tie."
+    )
     mean, error = mean_and_error(rewards.tolist())
     expect(got["reward"]).close(mean, "reward is the mean of the policy's rewards.")
     expect(got["reward_se"]).close(error, "Its standard error: deviation (B - 1) / sqrt(B).")
@@ -1053,6 +1062,27 @@ def test_tokens_that_are_never_drawn_cost_nothing(student: Student, draw: Draw):
     got = figures(student.evaluate_policy(*crossing, *batch, rewards, ref_rewards, 0.3), "")
     want = sum(map(sum, kl_terms(*here, rows))) / 4
     expect(got["kl"]).close(want, "0 ln 0 is 0: a token that the policy never draws adds nothing.")
+
+
+@exercise("evaluate_policy", weight=0.5)
+def test_an_infinite_divergence_in_the_prompt_does_no_harm(student: Student, draw: Draw):
+    """Inside the prompts the reference excludes a token that the policy may draw."""
+    config = {"vocab_size": 5, "context": 7}
+    policy, crossing = table_model(draw, **config)
+    reference, _ = table_model(draw, **config)
+    for word in range(5):  # no completion of these prompts begins after their first token
+        prefix = reference.prefix_rows(torch.tensor([[word]]))[0, 0]
+        reference.table.data[prefix, 0] = IMPOSSIBLE
+    crossing_ref = model("sft2rl.models.TabularLM", config, {"table": reference.table.detach()})
+    rows = [(draw.integers(2, 5, n).tolist(), [*draw.integers(2, 5, m).tolist(), 1])
+            for n, m in ((2, 1), (3, 2), (2, 3))]  # fmt: skip
+    rewards, ref_rewards = draw.normal(3), draw.normal(3)
+    got = student.evaluate_policy(
+        crossing, crossing_ref, *batch_of(rows), rewards, ref_rewards, 0.3
+    )
+    text = "Choose the positions of the completion (where) instead of multiplying by the mask."
+    want = sum(map(sum, kl_terms(policy, reference, rows))) / 3
+    expect(figures(got, text)["kl"]).close(want, text)
 
 
 @exercise("evaluate_policy", weight=0.5)
@@ -1070,10 +1100,13 @@ def test_plain_floats_from_single_precision(student: Student, draw: Draw):
 
 @exercise("evaluate_policy", weight=0.5)
 def test_padding_on_the_left_of_a_prompt(student: Student, draw: Draw):
-    """Shorter prompts are padded on the left: the models must see attention_mask."""
-    here, crossing, rows, rewards, ref_rewards = judged(draw, blocked=())
+    """Shorter prompts are padded on the left of two small Llamas with dropout."""
+    here, crossing = zip(small_llama(draw, 1), small_llama(draw, 1), strict=True)
+    rows, rewards, ref_rewards = ragged_rows(draw, range(2, 7)), draw.normal(4), draw.normal(4)
     longest = max(len(p) for p, _ in rows)
     batch = batch_of(rows, left=[longest - len(p) for p, _ in rows])
     got = figures(student.evaluate_policy(*crossing, *batch, rewards, ref_rewards, 0.3), "")
     want = sum(map(sum, kl_terms(*here, rows))) / 4
-    expect(got["kl"]).close(want, "Hand attention_mask to both models.")
+    expect(got["kl"]).close(
+        want, "Hand attention_mask to both models, which stay in the mode they are in (dropout!)."
+    )

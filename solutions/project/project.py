@@ -759,7 +759,8 @@ def evaluate_policy(
         "reward", "kl", "J", "win_rate" and the same names with "_se": Python floats. KL(policy
         || reference) is summed over the positions of the completion, over the whole
         vocabulary; a token that the policy never draws contributes nothing. The standard
-        error is the standard deviation (B - 1) / sqrt(B). No gradients are kept.
+        error is the standard deviation (B - 1) / sqrt(B). No gradients are kept; the models stay
+        in the mode they are in.
     """
     ### BEGIN SOLUTION
     with torch.no_grad():
