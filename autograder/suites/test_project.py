@@ -289,7 +289,7 @@ def test_one_row_and_one_token(student: Student, draw: Draw):
     for rows in ([long], short):
         expect(student.completion_logps(crossing, *batch_of(rows))).close(
             doubles(*[logp_of(here, p, c) for p, c in rows]),
-            "One row is a batch, too, and one token a completion: squeeze one dimension, by number.",
+            "One row is a batch, too, and one token a completion: squeeze one dimension only.",
         )
 
 
@@ -567,7 +567,7 @@ def test_leave_one_out_of_one_is_refused(student: Student, draw: Draw):
 
 
 def copg_inputs(draw: Draw, count: int):
-    """Two completions per pair, far from the reference (the first very far); rewards of both signs."""
+    """Two completions per pair, far from the reference, the first very far."""
     logps = [draw.uniform(-9, -1, count) for _ in range(4)]
     logps[0][0] -= 150
     rewards = [2 * draw.normal(count).clamp(-2, 2) for _ in range(2)]
@@ -719,6 +719,7 @@ def trained(got, text: str):
     return got
 
 
+CLIPPED = 1e-5  # clip_grad_norm_ adds 1e-6 to the norm; who clips by hand need not
 CONFIG = {"vocab_size": 4, "context": 4}
 ROWS = 341  # prefixes of at most four of four tokens
 MISTAKES = {
@@ -746,8 +747,8 @@ def test_the_weights_follow_the_prescribed_steps(student: Student, draw: Draw):
     crossing = model("sft2rl.models.TabularLM", CONFIG, state)
     text = "Rows, log-probabilities, loss, zeroed gradients, clipping, learning rate, step."
     got = trained(student.train_offline(crossing, *args, **options), text)
-    expect(got["model"]).close(want, text, mistakes=mistakes)
-    expect(got["losses"]).close(losses, "losses holds one Python float per step.")
+    expect(got["model"]).close(want, text, mistakes=mistakes, rtol=CLIPPED)
+    expect(got["losses"]).close(losses, "losses holds one Python float per step.", rtol=CLIPPED)
     expect(got["step"]).equals(15, "step is the number of steps that were done.")
 
 
@@ -766,8 +767,8 @@ def check_method(student: Student, draw: Draw, method: str, beta: float, baselin
     more = {} if baseline is None else {"baseline": baseline}
     got = trained(student.train_offline(crossing, pairs, method, beta, **options, **more), text)
     wrong = {sentence: weights(**changed)[0] for sentence, changed in mistakes.items()}
-    expect(got["model"]).close(want, text, mistakes=wrong)
-    expect(got["losses"]).close(losses, "losses holds the loss of every step.")
+    expect(got["model"]).close(want, text, mistakes=wrong, rtol=CLIPPED)
+    expect(got["losses"]).close(losses, "losses holds the loss of every step.", rtol=CLIPPED)
 
 
 @exercise("train_offline")
@@ -797,7 +798,7 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(student: Student, dra
     pairs = tiny_data(draw, 8)
     state, other = {"table": draw.normal(ROWS, 4)}, {"table": draw.normal(ROWS, 4)}
     args = (pairs, "copg", 0.35)
-    options = {"steps": 9, "batch_size": 3, "lr": 0.2, "seed": draw.integer(1, 1000)}
+    options = {"steps": 14, "batch_size": 3, "lr": 0.2, "seed": draw.integer(1, 1000)}
     want, losses = own_trajectory(fresh(CONFIG, state), *args, **options)
 
     def call(weights, **more):
@@ -806,18 +807,75 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(student: Student, dra
 
     first = call(state, stop=2)
     expect(first["step"]).equals(2, "With stop=2 two steps are done, steps 0 and 1.")
-    second = call(other, checkpoint=first, stop=5)
-    expect(second["step"]).equals(5, "step counts from the beginning of the whole run.")
+    second = call(other, checkpoint=first, stop=12)
+    expect(second["step"]).equals(12, "step counts from the beginning of the whole run.")
     third = call(other, checkpoint=second)
     text = (
         "Resuming must restore weights, optimiser and step: batches and learning rates follow "
-        "from the step, and Adam from its moments."
+        "from the step and from `steps`, and Adam from its moments."
     )
-    expect(third["model"]).close(want, text)
-    expect(third["losses"]).close(losses, "losses covers the whole run, since step 0.")
+    expect(third["model"]).close(want, text, rtol=CLIPPED)
+    expect(third["losses"]).close(
+        losses, "losses covers the whole run, since step 0.", rtol=CLIPPED
+    )
     again = call(other, checkpoint=third)
-    expect(again["model"]).close(want, "A finished run has nothing left to do.")
-    expect(again["step"]).equals(9, "A finished run stays at its last step.")
+    expect(again["model"]).close(want, "A finished run has nothing left to do.", rtol=CLIPPED)
+    expect(again["step"]).equals(14, "A finished run stays at its last step.")
+
+
+@exercise("train_offline", weight=0.5)
+def test_where_a_run_stops(student: Student, draw: Draw):
+    """Stops before the first step, before the step of the checkpoint and after the last step."""
+    pairs, state = tiny_data(draw, 6), {"table": draw.normal(ROWS, 4)}
+    other = {"table": draw.normal(ROWS, 4)}
+    args, options = (pairs, "sft", 0.5), {"steps": 3, "batch_size": 2, "lr": 0.1, "seed": 3}
+    want, _ = own_trajectory(fresh(CONFIG, state), *args, **options)
+
+    def call(weights, **more):
+        crossing = model("sft2rl.models.TabularLM", CONFIG, weights)
+        return trained(student.train_offline(crossing, *args, **options, **more), "")
+
+    none = call(state, stop=0)
+    text = "stop=0 returns before step 0: no step is done, and the checkpoint can be resumed."
+    expect(none["step"]).equals(0, text)
+    expect(none["model"]).close(state, text)
+    last = call(other, checkpoint=none, stop=9)
+    expect(last["step"]).equals(3, "A run ends after `steps` steps, however large `stop` is.")
+    expect(last["model"]).close(want, text, rtol=CLIPPED)
+    text = "A checkpoint that is further than `stop` stays where it is."
+    back = call(other, checkpoint=last, stop=1)
+    expect(back["step"]).equals(3, text)
+    expect(back["model"]).close(want, text, rtol=CLIPPED)
+
+
+@exercise("train_offline", weight=0.5)
+def test_what_the_model_brings_and_what_it_keeps(student: Student, draw: Draw):
+    """A model with gradients of its own; the finished run is resumed on another model."""
+    task = student.new("EnumerableTask", seed=draw.integer(1, 100))
+    pairs, clean, used, late = task.pairs(8, 1), task.policy(), task.policy(), task.policy()
+    for policy in (clean, used, late):
+        policy.eval()
+    first = {name: tensor[:, 0] for name, tensor in pairs.items()}
+    masks = (first["attention_mask"], first["completion_mask"])
+    student.logp_gradient(used, first["input_ids"], *masks)
+    args, options = (pairs, "sft", 0.5), {"steps": 2, "batch_size": 4, "lr": 0.1}
+    want = trained(student.train_offline(clean, *args, **options), "")
+    got = trained(student.train_offline(used, *args, **options), "")
+
+    def finite(weights) -> list[torch.Tensor]:
+        return [torch.where(each.isfinite(), each, 0.0) for each in weights.values()]
+
+    expect(finite(got["model"])).close(
+        finite(want["model"]),
+        "Zero the gradients before each backward pass: the model may bring some along.",
+    )
+    student.train_offline(late, *args, **options, checkpoint=want)
+    expect(finite(student.parameters_of(late))).close(
+        finite(want["model"]), "A checkpoint replaces the weights, even where no step is left."
+    )
+    expect([policy.get("training") for policy in (used, late)]).equals(
+        [False, False], "A model in evaluation mode stays in it, after the call as well."
+    )
 
 
 @exercise("train_offline")
@@ -889,7 +947,7 @@ def test_the_log_is_called_after_each_step(student: Student, draw: Draw):
     last = trained(call(checkpoint=first, log=note), "")
     text = "log is called once after every step, with the number of the step and its loss."
     expect([step for step, _ in seen]).equals([2, 3, 4], text)
-    expect([float(loss) for _, loss in seen]).close(last["losses"][2:], text)
+    expect([loss for _, loss in seen]).close(last["losses"][2:], f"{text} Both plain numbers.")
 
 
 @exercise("train_offline")
@@ -911,14 +969,14 @@ def test_copg_finds_the_optimum_of_the_listed_task(student: Student, draw: Draw)
 def judged(draw: Draw, dtype=DOUBLE, blocked=(0,)):
     """Two tables, ragged completions, rewards with wins, a tie and a loss.
 
-    In single precision the logits are far apart.
+    In single precision the policy always picks a token that the reference hardly knows.
     """
     config = {"vocab_size": 5, "context": 7}
     policy, crossing = table_model(draw, blocked=blocked, vocab_size=5, context=7)
     reference, crossing_ref = table_model(draw, blocked=blocked, vocab_size=5, context=7)
     if dtype != DOUBLE:
-        policy.table.data *= 200
-        reference.table.data *= 200
+        policy.table.data[:, 2] += 30
+        reference.table.data[:, 2] -= 30
         crossing, crossing_ref = (
             model("sft2rl.models.TabularLM", config, {"table": each.table.detach().to(dtype)})
             for each in (policy, reference)
@@ -1087,7 +1145,7 @@ def test_an_infinite_divergence_in_the_prompt_does_no_harm(student: Student, dra
 
 @exercise("evaluate_policy", weight=0.5)
 def test_plain_floats_from_single_precision(student: Student, draw: Draw):
-    """Models and rewards in float32, logits far apart."""
+    """Models and rewards in float32, divergences of dozens of nats at every position."""
     here, crossing, rows, rewards, ref_rewards = judged(draw, torch.float32, blocked=())
     got = student.evaluate_policy(
         *crossing, *batch_of(rows), rewards.float(), ref_rewards.float(), 0.3
@@ -1108,5 +1166,6 @@ def test_padding_on_the_left_of_a_prompt(student: Student, draw: Draw):
     got = figures(student.evaluate_policy(*crossing, *batch, rewards, ref_rewards, 0.3), "")
     want = sum(map(sum, kl_terms(*here, rows))) / 4
     expect(got["kl"]).close(
-        want, "Hand attention_mask to both models, which stay in the mode they are in (dropout!)."
-    )
+        want, "Hand attention_mask to both models, which stay in the mode they are in (dropout!).",
+        rtol=1e-5,
+    )  # fmt: skip

@@ -583,7 +583,8 @@ def train_offline(
         lr: the largest learning rate.
         checkpoint: what an earlier call returned, or None to start. It replaces the weights of
             `model`, and is not changed.
-        stop: return before the step of this number; None means `steps`.
+        stop: return before the step of this number, but never train beyond `steps` (None means
+            `steps`) nor go back behind the checkpoint.
         log: called after each step as `log(step, loss)` with a Python int and float.
 
     Returns:
