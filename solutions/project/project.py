@@ -270,7 +270,8 @@ def completion_logps(
 
     Returns:
         [B], dtype of the logits, differentiable in the parameters of the model. Finite even
-        where a token that is not counted has probability 0; 0 for an empty completion.
+        where a token that is not counted has probability 0, -inf where one that is counted has;
+        0 for an empty completion. The model stays in the mode it is in.
     """
     ### BEGIN SOLUTION
     logits = model(input_ids=input_ids, attention_mask=attention_mask).logits[:, :-1]
@@ -361,11 +362,13 @@ def dpo_loss(
 
     Args:
         chosen_logps, rejected_logps: [B] ln pi(y|x), summed over tokens; carry the graph.
-        ref_chosen_logps, ref_rejected_logps: [B] the same under the reference; constants.
+        ref_chosen_logps, ref_rejected_logps: [B] the same under the reference; constants, which
+            get no gradient even if they ask for one.
         beta: inverse temperature, positive.
 
     Returns:
-        0-d tensor, value and gradient finite for every finite input.
+        0-d tensor in the dtype of `chosen_logps`, value and gradient finite for every finite
+        input.
     """
     ### BEGIN SOLUTION
     chosen = chosen_logps - ref_chosen_logps.detach()
@@ -413,8 +416,9 @@ def pg_loss(
             row.
 
     Returns:
-        0-d tensor: minus the mean over all B * K completions of coefficient * ln pi, where the
-        coefficient R - beta (ln pi - ln pi_ref) - baseline carries no gradient.
+        0-d tensor in the dtype of `logps`: minus the mean over all B * K completions of
+        coefficient * ln pi, where the coefficient R - beta (ln pi - ln pi_ref) - baseline carries
+        no gradient, neither to rewards and reference nor to the baseline.
 
     Raises:
         ValueError: "loo" with K = 1.
@@ -463,13 +467,14 @@ def copg_loss(
 
     Args:
         logps, logps2: [B] ln pi of the two completions of each pair; carry the graph.
-        ref_logps, ref_logps2: [B] the same under the reference; constants.
+        ref_logps, ref_logps2: [B] the same under the reference; constants, which get no
+            gradient even if they ask for one.
         rewards, rewards2: [B] their rewards.
         beta: strength of the KL regularisation.
 
     Returns:
-        0-d tensor: minus the mean of (dR - beta / 2 * dh) * dh; 0 where the policy is the
-        reference.
+        0-d tensor in the dtype of `logps`: minus the mean of (dR - beta / 2 * dh) * dh; 0 where
+        the policy is the reference.
     """
     ### BEGIN SOLUTION
     difference = (logps - ref_logps.detach()) - (logps2 - ref_logps2.detach())
@@ -578,7 +583,8 @@ def train_offline(
         lr: the largest learning rate.
         checkpoint: what an earlier call returned, or None to start. It replaces the weights of
             `model`, and is not changed.
-        stop: return before the step of this number; None means `steps`.
+        stop: return before the step of this number, but never train beyond `steps` (None means
+            `steps`) nor go back behind the checkpoint.
         log: called after each step as `log(step, loss)` with a Python int and float.
 
     Returns:
@@ -754,7 +760,8 @@ def evaluate_policy(
         "reward", "kl", "J", "win_rate" and the same names with "_se": Python floats. KL(policy
         || reference) is summed over the positions of the completion, over the whole
         vocabulary; a token that the policy never draws contributes nothing. The standard
-        error is the standard deviation (B - 1) / sqrt(B). No gradients are kept.
+        error is the standard deviation (B - 1) / sqrt(B). No gradients are kept; the models stay
+        in the mode they are in.
     """
     ### BEGIN SOLUTION
     with torch.no_grad():

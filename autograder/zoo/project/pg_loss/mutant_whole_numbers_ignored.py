@@ -1,0 +1,18 @@
+"""Knows floats and tensors only: a whole number is taken for no baseline.
+
+message: a whole number is a number
+"""
+
+def pg_loss(logps, ref_logps, rewards, beta, baseline=None):
+    r = (rewards - beta * (logps - ref_logps)).detach()
+    if baseline is None:
+        b = 0.0
+    elif isinstance(baseline, str):
+        if logps.shape[1] < 2:
+            raise ValueError("at least two completions")
+        b = (r.sum(1, keepdim=True) - r) / (r.shape[1] - 1)
+    else:
+        b = baseline.detach() if isinstance(baseline, torch.Tensor) else 0.0
+        if isinstance(baseline, float):
+            b = baseline
+    return -((r - b) * logps).mean()
