@@ -35,14 +35,15 @@ def word_scores(
 def score_table(judge: RewardModel, text: str, most: int = 12) -> str:
     """HTML: the reward, and the n-grams that matter most, with their shares as numbers."""
     total = float(judge.rewards([text])[0])
-    shares = judge.explain(text)[:most]
+    shares = judge.explain(text)
     cells = "".join(
         f'<span style="background: rgba({GOOD if share > 0 else BAD}, '
         f'{min(0.75, abs(share)):.2f}); padding: 2px 5px; margin: 2px; display: inline-block">'
         f"{html.escape(gram)} {share:+.2f}</span>"
-        for gram, share in shares
+        for gram, share in shares[:most]
     )
-    return f"<p><b>R = {total:+.2f}</b> (the sum of all shares)</p><p>{cells}</p>"
+    left_out = "; the largest below" if len(shares) > most else ""
+    return f"<p><b>R = {total:+.2f}</b> (the sum of all shares{left_out})</p><p>{cells}</p>"
 
 
 def side_by_side(

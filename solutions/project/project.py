@@ -18,8 +18,8 @@
 #
 # You take a small language model that writes film reviews, and what real people thought of real
 # reviews, and you make the model write reviews that people would rate highly, without letting it
-# forget how to write. You do it four times, from the same stored data, with four losses that you
-# write yourselves; then you judge the results, and your own judge.
+# forget how to write. You do it four times, from the same stored data, with four losses, three of
+# them yours; then you judge the results, and your own judge.
 #
 # **You will be able to**
 #
@@ -81,18 +81,21 @@ print("torch", torch.__version__, "· transformers", transformers.__version__)
 #
 # **Conventions.** Log-probabilities are natural logarithms, *summed* over the tokens of the
 # completion: everything after the prompt up to and including the first end-of-sequence token, or
-# all 16 tokens if there is none. Everything with a leading `2` or `[B, 2]` is a *pair* of
-# completions of the same prompt. A *loss* is minimised. A larger `reward` is better.
+# all 16 tokens if there is none. A dimension of size 2, as in `[B, 2]` or `[N, 2, T]`, holds a *pair*
+# of completions of the same prompt. A *loss* is minimised. A larger `reward` is better.
 #
 # **A note on content.** The reviews were written by strangers on the internet. They can be rude.
 #
-# Your seeds follow from your name, so your samples, and in the end your weights, are yours alone.
+# Your seeds follow from your user name on the hub, or else on this machine, so your samples, and in
+# the end your weights, are yours alone. If the name below is one that others have, too (`root`,
+# `jovyan`), start Jupyter anew with your own in the environment variable `JUPYTERHUB_USER`.
 
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "constants"}
 BETA = 0.2  # of J, the judge of all methods
 MAX_NEW_TOKENS = 16
 RUNS = Path("runs")
 STUDENT = models.student_name()
+print("your seeds follow from the name", STUDENT)
 
 # %% [markdown]
 # ## 1. What people liked
@@ -167,7 +170,8 @@ print(f"{len(my_judge.features)} weights, loss {losses[0]:.3f} -> {losses[-1]:.3
 # %% [markdown]
 # Is it any good? We ask for the order of two *held-out* sentences, and compare with VADER, a
 # well-known list of words and rules that was never trained on these votes and never will be: our
-# independent second judge.
+# second judge. It is independent of our training, not of its kind: it counts words, too, and comes
+# from the authors of the data.
 
 # %% tags=["train"]
 texts = [each.text for each in held_out]
@@ -269,9 +273,9 @@ def completion_logps(
             sequence included. Never 1 at position 0.
 
     Returns:
-        [B], dtype of the logits, differentiable in the parameters of the model. Finite even
-        where a token that is not counted has probability 0, -inf where one that is counted has;
-        0 for an empty completion. The model stays in the mode it is in.
+        [B], dtype of the logits, differentiable in the parameters of the model. Finite, value
+        and gradient, even where a token that is not counted has probability 0; -inf where one
+        that is counted has; 0 for an empty completion. The model stays in the mode it is in.
     """
     ### BEGIN SOLUTION
     logits = model(input_ids=input_ids, attention_mask=attention_mask).logits[:, :-1]
@@ -385,8 +389,9 @@ check.dpo_loss(dpo_loss)
 #
 # The regularisation is *in the reward*: each completion earns
 # $R_\beta(y) = R(y) - \beta\,h(y)$, and its log-probability is pushed up or down by
-# $R_\beta(y) - b$. That coefficient is a **constant**: detach it. Left attached, the term adds
-# $-\beta\,\nabla\ln\pi$ to each sample, which vanishes on average on-policy, and does not offline.
+# $R_\beta(y) - b$. That coefficient is a **constant**: detach it. Left attached, the product rule
+# adds $-\beta\,\ln\pi\,\nabla\ln\pi$ to each sample. On-policy that is $\beta$ times the gradient of the
+# entropy, so you would maximise something else.
 #
 # Three baselines: `None`, meaning $b = 0$; a number (or a tensor); `"loo"`, the leave-one-out mean
 # of the *regularised* rewards of the other completions of the same prompt,
@@ -667,11 +672,14 @@ def same_state(a: object, b: object) -> bool:
 # %% tags=["show"]
 predict(
     "PG with the constant baseline b = mean of the rewards in the data, offline. It ends",
-    ["at the optimum", "on a plateau above it", "further away than it started"],
+    ["with a regret of 0", "on a plateau above 0", "with a larger regret than at the start"],
     answer=1,
     why="At the optimum R_beta is the same for all completions, but it is not b. The constant that "
     "is left over averages out only under the policy's own samples.",
 )
+
+# %% [markdown]
+# The race takes some ten seconds.
 
 # %% tags=["train"]
 task = EnumerableTask()
@@ -799,8 +807,11 @@ check.evaluate_policy(evaluate_policy)
 # - **2 points** for a valid policy: the right tensors, finite, and not the reference;
 # - **2 points** if it is better than the reference: the 95 % confidence interval of
 #   $J(\pi) - J(\pi_\text{ref})$ lies above 0;
-# - **2 points** more at each of two thresholds (the interval must reach them): they follow from the
-#   course's own runs and are printed below.
+# - **2 points** more at each of two thresholds for $J(\pi) - J(\pi_\text{ref})$, if the upper end of
+#   that interval reaches it: they follow from the course's own runs and are printed below.
+#
+# The grader draws two completions for each prompt, with the same random numbers for your policy and
+# the reference, and takes the interval of the differences, prompt by prompt.
 #
 # Weights cannot prove how they were made. What shows it is the recorded run in this notebook, which
 # is what a TA looks at, so leave the outputs of the cells below in place. Your samples and batches
@@ -810,8 +821,9 @@ check.evaluate_policy(evaluate_policy)
 #
 # Each function returns the settings of a run. Things worth trying: `beta` of the loss is not
 # bound to the $\beta = 0.2$ of the judge (for DPO try 0.2, 0.5, 1); `lr` around 3e-4 (what
-# happens at 1e-3?); 128, 256 or 512 steps of 64 pairs (256 are one epoch). The reward hardly moves in
-# the first 30 steps. Judge by $J$, not by $R$.
+# happens at 1e-3?); 128, 256 or 512 steps of 64 pairs (256 are one epoch). The baseline of PG may be
+# a number that you read off above, or be computed from `pairs`. The reward hardly moves in the first
+# 30 steps. Judge by $J$, not by $R$.
 
 
 # %% nbgrader={"schema_version": 3, "solution": true, "grade": false, "locked": false, "task": false, "grade_id": "policy_dpo"}
@@ -864,7 +876,9 @@ check.policy_copg(policy_copg)
 # %% [markdown]
 # **Train.** About a minute per method on two idle cores. Each run saves a checkpoint every 32
 # steps; if you interrupt it and run the cell again, it goes on from there. With other settings it
-# starts anew. The figure shows the loss of each run, a mean over 8 steps.
+# starts anew, but it does not see that you have mended a *function*: after a change of a loss delete
+# `runs/*.pt`, after one of `completion_logps` `runs/pairs.safetensors` as well. The figure shows the
+# loss of each run, a mean over 8 steps.
 
 
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "run"}
@@ -949,17 +963,20 @@ for name, method, recipe in (
     models.save_policy(policies[name], f"{name}.safetensors", method=method)
 
 # %% [markdown]
-# **What the curves say.** The losses of DPO and CoPG are what is minimised, and they fall. So is that
-# of SFT, but it differs more from batch to batch than it falls in one epoch. The loss of PG is a
+# **What the curves say.** DPO and CoPG minimise their losses, which fall. SFT minimises its loss, too,
+# but that differs more from batch to batch than it falls in one epoch. The loss of PG is a
 # surrogate (assignment 10): only its gradient means something, and its value may rise while the
-# policy gets better. None of the four says how good a policy is. The judge does:
+# policy gets better. None of the four says how good a policy is. The judge does, in about half a
+# minute:
 
 # %% tags=["train"]
-for name, policy in policies.items():
-    show(name, judged(policy))
-print("\nthresholds of J - J(reference), see the text above:")
+figures = {name: judged(policy) for name, policy in policies.items()}
+for name in policies:
+    show(name, figures[name])
+print("\nJ - J(reference), and its thresholds, see the text above:")
 for name, levels in project_results.THRESHOLDS.items():
-    print(f"{name:12s} {levels[0]:.2f} and {levels[1]:.2f}")
+    gain = figures[name]["J"] - figures["reference"]["J"]
+    print(f"{name:12s} {gain:+.2f}  thresholds {levels[0]:.2f} and {levels[1]:.2f}")
 
 # %% [markdown]
 # ## 8. What the course's runs say
@@ -978,16 +995,15 @@ print(
 )
 
 # %% [markdown]
-# *J (95 %)* is the mean over the seeds with Student's interval. **Where there is one seed only, it is the
-# interval of the evaluation**: it knows nothing of the chance in pairs and batches, and is too
-# narrow. *share* is
+# *J (95 %)* is the mean over the seeds with Student's interval; that of the reference, which was not
+# trained, is the interval of its evaluation. *share* is
 # $(J - J_\text{ref})/(J_* - J_\text{ref})$; a suffix is the $\beta$ of the loss, and `-2` or `+2` the
 # constant that was added to all rewards. The estimate of $J_*$ comes from 128 samples of the
 # reference per prompt, of which it can at best pick the good ones, so the true optimum is higher.
 #
 # The figure is the **frontier**: reward against KL divergence, one point per setting, bars for the
 # same intervals, a line through the $\beta$s of each method. Grey lines join points of
-# equal $J$. Up and to the left is better.
+# equal $J$. Up and to the left is better. The runs with shifted rewards are left out.
 
 # %% tags=["show"]
 widgets.frontier(results)
@@ -995,9 +1011,13 @@ widgets.frontier(results)
 # %% [markdown]
 # Read it with care.
 #
-# - Order the methods by $J$ and look at the **intervals** before you say "better". Where two
-#   intervals overlap, the honest sentence is "not distinguished by these runs".
-# - The naive offline PG and the centred one are *different methods* here. Say which one you mean.
+# - Order the methods by $J$ and look at the **intervals** before you say "better". Intervals far apart
+#   settle it. Where they overlap, look at the *differences*, seed by seed, since the methods share the
+#   pairs of a seed: CoPG minus DPO ($\beta=0.5$) is 0.10 ± 0.02, CoPG minus PG 0.09 ± 0.07 (five seeds),
+#   CoPG minus PG with $\beta=0.1$ 0.08 ± 0.16 (three). If that interval holds 0, the honest sentence is
+#   "not distinguished by these runs".
+# - PG without a baseline and PG with the mean reward nearly coincide here, because the mean reward is
+#   nearly 0. They part as soon as all rewards are shifted (below). Say which one you mean.
 # - Offline, everybody is far from $J_*$. Online RLOO samples afresh at every step, from the policy as
 #   it is then: other data, and more computing. A comparison with it is fair as a statement about
 #   data, and unfair as one about losses.
@@ -1023,7 +1043,8 @@ predict(
 
 # %% [markdown]
 # Try it: 64 steps each, about a minute together. (The rows `pg-none-…` of the table above are the same
-# with 256 steps.)
+# with 256 steps. The three runs with rewards minus 2 ended at $J$ = −1.6, −5.6 and −3.3, too far apart
+# for an interval of three to say more than that it is wide.)
 
 # %% tags=["train"]
 for shift in (0.0, 2.0, -2.0):
@@ -1038,9 +1059,9 @@ for text in sampling.texts_of(tokenizer, drawn):
 
 # %% [markdown]
 # With the rewards minus 2 the reward and the win rate look like a success, and the texts are ruins.
-# In one run of ours (seed 0, 400 prompts) the reward was 0.64 and the win rate 75 %, at a KL
-# divergence of 10.6 and a $J$ of −1.5. Who logs only the reward does not see it. That is **reward
-# hacking**, and the KL term exists to put a price on it.
+# In one run of ours (seed 0, 400 prompts; yours will differ) the reward was 0.64 and the win rate
+# 75 %, at a KL divergence of 10.6 and a $J$ of −1.5. Who logs only the reward does not see it. That is
+# **reward hacking**, and the KL term exists to put a price on it. What does the second judge say?
 #
 # And CoPG? It sees differences of rewards only, so the shift cancels. Not approximately: the loss is
 # the same function. A check on your own code and your own pairs, in the first steps of training:
@@ -1099,8 +1120,8 @@ if PSEUDONYM:
 #
 # Write at most 600 words, with numbers from *your* runs and from the course's, about
 #
-# 1. **Comparison** (4 points). Which methods are better than which in $J$ at $\beta = 0.2$, and how
-#    sure are you? Use intervals. Say what your own three policies add.
+# 1. **Comparison** (4 points). Which methods are better than which in $J$ (the judge's $\beta = 0.2$),
+#    and how sure are you? Use intervals. Say what your own three policies add.
 # 2. **Reward hacking** (4 points). What happened to PG without a baseline when the rewards were
 #    shifted, why, and why CoPG, DPO and SFT did not notice? Which of the logged figures would have
 #    fooled you? Quote one text.
@@ -1153,7 +1174,7 @@ if PSEUDONYM:
 #   converges in 256 steps; what can be compared is $J$ after the same number of steps, with
 #   intervals over seeds.
 # - **"PG with a baseline"** offline must say which. With $K=2$ and the leave-one-out mean of
-#   $R_\beta$ as its baseline, it *is* CoPG up to a factor 2. We use no baseline or a constant.
+#   $R_\beta$ as its baseline, its gradient *is* CoPG's up to a factor 2. We use no baseline or a constant.
 # - **The KL term** is that of the policy from the reference, $\mathrm{KL}(\pi\,\|\,\pi_\text{ref})$, on
 #   the policy's own samples; the mean log-ratio on the *data* estimates something else.
 # - The three losses of the slides are on **sums** over tokens. An average per token changes the

@@ -31,6 +31,14 @@ def _gradient(fn: Callable[[], torch.Tensor], leaf: torch.Tensor, what: str) -> 
     return grad
 
 
+def _constant(loss: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """The reference gets no gradient, even if its log-probabilities ask for one."""
+    ref = _tensor(-5.0).requires_grad_()
+    (grad,) = torch.autograd.grad(loss(ref), ref, allow_unused=True)
+    if grad is not None and bool(grad.any()):
+        fail("A gradient arrives at the reference: it is a constant, so detach its logps.")
+
+
 @visible_check
 def reward_model_loss(fn):
     """Worked numbers, extreme gaps, the gradient."""
@@ -82,7 +90,8 @@ def _scripted() -> tuple[_Scripted, torch.Tensor, torch.Tensor, torch.Tensor]:
             probs[row, t] = (1 - (t + 1) / 10) / 3
             probs[row, t, token] = (t + 1) / 10
     probs[0, 2] = _tensor(0, 0.5, 0.25, 0.25)  # the padding token after it is impossible
-    return _Scripted(probs.log()), input_ids, attention_mask, completion_mask
+    # Logits are log-probabilities up to a constant at each position.
+    return _Scripted(probs.log() + 1), input_ids, attention_mask, completion_mask
 
 
 @visible_check
@@ -100,6 +109,9 @@ def completion_logps(fn):
         mistakes={
             "average over the tokens": want / 2,
             "leave out the end of the sequence": _tensor(math.log(0.1), math.log(0.2)),
+            "take the logits for log-probabilities": want + 2,
+            "forget the sign, or return a loss": -want,
+            "shift the tokens but not completion_mask": _tensor(-math.inf, math.log(0.3)),
         },
     )
     if not model.masks or model.masks[0] is None:
@@ -118,8 +130,17 @@ def dpo_loss(fn):
     """ln 2 at the start, a worked number, extremes."""
     zeros = torch.zeros(3, dtype=F64)
     start = fn(zeros - 5, zeros - 7, zeros - 5, zeros - 7, 0.3)
-    close(start, torch.tensor(math.log(2), dtype=F64), "policy equal to the reference")
-    got = fn(_tensor(-4), _tensor(-8), _tensor(-5), _tensor(-7), 0.5)
+    close(
+        start,
+        torch.tensor(math.log(2), dtype=F64),
+        "policy equal to the reference, three pairs",
+        mistakes={
+            "add the pairs instead of averaging": torch.tensor(3 * math.log(2), dtype=F64),
+            "return the log-likelihood instead of a loss": torch.tensor(-math.log(2), dtype=F64),
+            "forget the reference": torch.tensor(math.log1p(math.exp(-0.6)), dtype=F64),
+        },
+    )
+    got = fn(_tensor(-4), _tensor(-9), _tensor(-5), _tensor(-8), 0.5)
     close(
         got,
         torch.tensor(math.log1p(math.exp(-1)), dtype=F64),
@@ -127,9 +148,10 @@ def dpo_loss(fn):
         mistakes={
             "exchange chosen and rejected": torch.tensor(math.log1p(math.exp(1)), dtype=F64),
             "forget beta": torch.tensor(math.log1p(math.exp(-2)), dtype=F64),
-            "forget the reference": torch.tensor(math.log1p(math.exp(-2.0)), dtype=F64),
+            "forget the reference": torch.tensor(math.log1p(math.exp(-2.5)), dtype=F64),
         },
     )
+    _constant(lambda ref: fn(_tensor(-4).requires_grad_(), _tensor(-9), ref, _tensor(-8), 0.5))
     leaf = _tensor(-3000.0).requires_grad_()
     grad = _gradient(
         lambda: fn(leaf, _tensor(0), _tensor(0), _tensor(0), 0.5), leaf, "a margin of -1500"
@@ -156,14 +178,30 @@ def pg_loss(fn):
             mistakes={
                 "return an objective to maximise instead of a loss": _tensor(coefficients) / 2,
                 "add the completions instead of averaging": -_tensor(coefficients),
-                "leave the coefficient attached": -_tensor(coefficients) / 2 + 0.25,
             },
         )
+    leaf = torch.zeros(1, 2, dtype=F64, requires_grad=True)
+    grad = _gradient(
+        lambda: fn(leaf, zeros, rewards, 0.5, _tensor([2, 0])), leaf, "a tensor as the baseline"
+    )
+    close(grad, -_tensor([1, 1]) / 2, "gradient, rewards 3 and 1, baseline a tensor [[2, 0]]")
     leaf = _tensor([1.0, 0.0, -1.0]).requires_grad_()
     args = (torch.zeros(1, 3, dtype=F64), _tensor([3, 1, 2]), 0.5)
     grad = _gradient(lambda: fn(leaf, *args, "loo"), leaf, "leave-one-out with K = 3")
     # Regularised rewards 2.5, 1, 2.5; each minus the mean of the other two.
-    close(grad, -_tensor([0.75, -1.5, 0.75]) / 3, "gradient, leave-one-out, K = 3, off the start")
+    close(
+        grad,
+        -_tensor([0.75, -1.5, 0.75]) / 3,
+        "gradient, leave-one-out, K = 3, off the start",
+        mistakes={
+            "leave the coefficient attached": _tensor([0, 0.5, -0.5]),
+            "count a completion's own reward in its baseline": -_tensor([0.5, -1, 0.5]) / 3,
+            "take the mean of the others' R, without their KL term": -_tensor([1, -1.5, 0.5]) / 3,
+            "leave out the KL term": -_tensor([1.5, -1.5, 0]) / 3,
+            "add the KL term instead of subtracting it": -_tensor([2.25, -1.5, -0.75]) / 3,
+        },
+    )
+    _constant(lambda ref: fn(_tensor([0.0]).requires_grad_(), ref[None], _tensor([3]), 0.5))
     one = torch.zeros(2, 1, dtype=F64)
     raises(ValueError, fn, one, one, one, 0.5, "loo", what="leave-one-out with K = 1")
     passed("pg_loss")
@@ -196,6 +234,16 @@ def copg_loss(fn):
         "the gradient of that loss",
         mistakes={"detach the first factor": _tensor(-0.75)},
     )
+    two = torch.zeros(2, dtype=F64)
+    other = _tensor(-0.4, -0.4).requires_grad_()
+    grad = _gradient(lambda: fn(two + 0.6, other, two, two, two + 3, two + 2, 0.5), other, "logps2")
+    close(
+        grad,
+        _tensor(0.25, 0.25),
+        "the gradient in the second completions of two pairs",
+        mistakes={"add the pairs instead of averaging": _tensor(0.5, 0.5)},
+    )
+    _constant(lambda ref: fn(leaf, _tensor(-0.4), ref, zero, one * 3, one * 2, 0.5))
     passed("copg_loss")
 
 
@@ -263,8 +311,12 @@ def train_offline(fn):
     )
     if not _same_state(half["optimizer"], kept["optimizer"]):
         fail("Resuming changed the checkpoint's optimiser state: load a deep copy of it.")
+    fn(broken, pairs, "sft", 0.5, **options, checkpoint=half, stop=5)
     if not torch.equal(half["model"]["table"], kept["model"]["table"]):
         fail("The checkpoint's weights changed later: return a copy of the state dict.")
+    equal(half["losses"], kept["losses"], "the losses of a checkpoint after it was resumed")
+    beyond = fn(_Bigram().eval(), pairs, "sft", 0.5, **options, stop=9)
+    equal(beyond["step"], 7, "the number of steps done with steps=7 and stop=9")
     passed("train_offline")
 
 
@@ -290,23 +342,33 @@ def evaluate_policy(fn):
     got = fn(policy, reference, input_ids, *masks, rewards, ref_rewards, 0.4)
     keys = ["J", "J_se", "kl", "kl_se", "reward", "reward_se", "win_rate", "win_rate_se"]
     equal(sorted(got) if isinstance(got, dict) else got, keys, "the names of the figures")
+    if any(not isinstance(value, float) for value in got.values()):
+        fail("The figures are Python floats: use .item().")
 
     def divergence(p: float) -> float:
         rest = 1 - p
         return p * math.log(p * 4) + rest * math.log(rest / 3 * 4)
 
     kl = [divergence(0.1) + divergence(0.2), divergence(0.2) + divergence(0.3)]
+    reverse = sum(
+        -math.log(4 * p) / 4 - 0.75 * math.log((1 - p) / 3 * 4) for p in (0.1, 0.2, 0.2, 0.3)
+    )
     values = [2.0 - 0.4 * kl[0], 1.0 - 0.4 * kl[1]]
     close(float(got["reward"]), 1.5, "the mean reward")
     close(
         float(got["kl"]),
         sum(kl) / 2,
         "the mean KL divergence of a completion",
-        mistakes={"average over the tokens": sum(kl) / 4},
+        mistakes={"average over the tokens": sum(kl) / 4, "exchange the two models": reverse / 2},
         rtol=1e-6,
     )
     close(float(got["J"]), sum(values) / 2, "J", rtol=1e-6)
-    close(float(got["win_rate"]), 0.75, "one win and one tie")
+    close(
+        float(got["win_rate"]),
+        0.75,
+        "one win and one tie",
+        mistakes={"count a tie as lost": 0.5, "count a tie as won": 1.0},
+    )
     close(
         float(got["reward_se"]),
         0.5,
@@ -316,18 +378,32 @@ def evaluate_policy(fn):
             "forget the square root of B": 0.5 * math.sqrt(2),
         },
     )
-    close(float(got["J_se"]), abs(values[0] - values[1]) / 2, "the standard error of J", rtol=1e-6)
+    apart = math.hypot(1.0, 0.4 * (kl[0] - kl[1])) / 2
+    close(
+        float(got["J_se"]),
+        abs(values[0] - values[1]) / 2,
+        "the standard error of J",
+        mistakes={"take R and KL for independent": apart},
+        rtol=1e-6,
+    )
+    never = torch.zeros_like(policy.logits.detach())
+    never[:, :2, 0] = -math.inf
+    got = fn(_Scripted(never), reference, input_ids, *masks, rewards, ref_rewards, 0.4)
+    if not math.isfinite(float(got["kl"])):
+        fail("A token that the policy never draws contributes nothing; 0 * -inf is no number.")
     passed("evaluate_policy")
 
 
 def _recipe(fn, name: str, extra: tuple[str, ...] = ()) -> None:
-    """The settings make sense, and the file, if it is there, holds a policy."""
+    """The settings make sense; says whether the file that is graded is there."""
     recipe = fn()
     wanted = {"beta", "steps", "lr", *extra}
     if not isinstance(recipe, dict) or set(recipe) != wanted:
         fail(f"Return a dict with the keys {', '.join(sorted(wanted))}.")
     if not 0 < recipe["beta"] <= 10 or not 0 < recipe["lr"] <= 0.1:
         fail("beta should lie between 0 and 10, lr between 0 and 0.1.")
+    if not isinstance(recipe.get("baseline"), float | int | None):
+        fail("baseline is None or a number.")
     if not isinstance(recipe["steps"], int) or not 1 <= recipe["steps"] <= 5000:
         fail("steps is a whole number from 1 to 5000.")
     path = Path(f"{name}.safetensors")
