@@ -8,8 +8,10 @@ import pytest
 import torch
 from rich.console import Console
 from safetensors.torch import save_file
+from typer.testing import CliRunner
 
 from autograder import leaderboard, project
+from autograder.cli import app
 from autograder.cli.leaderboard import table
 from autograder.config import find_assignment
 from autograder.course import Course
@@ -113,6 +115,12 @@ def test_the_page_escapes_and_the_json_has_no_names(course, reference, evaluated
     assert "&lt;b&gt;owl" in html
     assert "<b>" not in html
     assert "ada" not in html + json.dumps([each.as_dict(1) for each in entries])
+
+
+def test_a_board_without_anybody_says_so(tmp_path):
+    done = CliRunner().invoke(app, ["leaderboard", "--course", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "Nobody takes part yet" in done.output
 
 
 def test_the_widest_board_fits_a_terminal_of_80_columns():

@@ -7,7 +7,7 @@ import pytest
 from nbgrader.api import get_alembic_version
 
 from autograder import leaks
-from autograder.config import assignments
+from autograder.config import CourseError, assignments
 from autograder.forbidden import forbidden_uses
 from autograder.nbgrader_parts import html, install
 from autograder.nbgrader_parts.feedback import FeedbackExporter
@@ -28,6 +28,9 @@ def test_what_a_suite_preloads_is_read_from_the_text_of_its_files(tmp_path: Path
     second.write_text("def test_it(): pass\n")
     assert preload_of([]) == preload_of([second]) == ()
     assert preload_of([first, second]) == ("transformers", "regex")
+    second.write_text("def test_it(:\n")
+    with pytest.raises(CourseError, match="test_2.py, line 1: not Python"):
+        preload_of([second])
 
 
 def test_the_version_of_a_new_gradebook_is_that_of_nbgraders_own_program(

@@ -170,14 +170,25 @@ def start_zygote(suite: Iterable[Path], gpu: bool) -> None:
 
 
 def preload_of(suite: Iterable[Path]) -> tuple[str, ...]:
-    """PRELOAD of a suite's files, read from their text; empty where there is none."""
+    """PRELOAD of a suite's files, read from their text; empty where there is none.
+
+    Raises:
+        CourseError: a file is not Python.
+    """
     return tuple(
         name
         for file in suite
-        for node in ast.parse(file.read_bytes()).body
+        for node in _statements(file)
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PRELOAD"
         for name in ast.literal_eval(node.value)
     )
+
+
+def _statements(file: Path) -> list[ast.stmt]:
+    try:
+        return ast.parse(file.read_bytes()).body
+    except SyntaxError as error:
+        raise CourseError(f"{file}, line {error.lineno}: not Python: {error.msg}") from error
 
 
 def forget_zygotes() -> None:

@@ -54,7 +54,10 @@ def leaderboard(
         rows = [entry.as_dict(place) for place, entry in enumerate(entries, 1)]
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return DONE
-    out.print(table(entries))
+    if entries:
+        out.print(table(entries))
+    else:
+        out.print("Nobody takes part yet: it needs a leaderboard.txt with a name, and a policy.")
     out.print(f"Page: {path}", highlight=False, soft_wrap=True)
     return DONE
 
