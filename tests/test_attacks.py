@@ -4,6 +4,7 @@ For each: the score it deserves, an incident that names it, nothing leaked, noth
 the sandbox, no process left, and the next submission graded as if nothing had happened.
 """
 
+import contextlib
 import hashlib
 import shutil
 from pathlib import Path
@@ -97,7 +98,12 @@ def _outputs_of_calls(result: Result, attack: Attack) -> str:
 def _sandboxed() -> list[psutil.Process]:
     """Processes of sandboxes of this process that still run (where the grader is root)."""
     family = psutil.Process().children(recursive=True)
-    return [each for each in family if each.is_running() and each.uids().real >= FIRST_UID]
+    found = []
+    for each in family:
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            if each.uids().real >= FIRST_UID:
+                found.append(each)
+    return found
 
 
 def test_the_catalogue_names_each_attack_once() -> None:
