@@ -15,6 +15,7 @@ from _pytest.runner import runtestprotocol
 from nbformat import NotebookNode
 
 from autograder import cells, opaque
+from autograder.build import parse_source
 from autograder.channel import ChannelBroken
 from autograder.config import Assignment, CourseError
 from autograder.forbidden import forbidden_uses
@@ -22,6 +23,7 @@ from autograder.outputs import clean_outputs
 from autograder.reference import load_reference
 from autograder.results import ExerciseResult, Incident, Result, TestResult
 from autograder.sandbox import SandboxLost
+from autograder.stateless import state_kept
 from autograder.student import CheckFailed, Student, StudentFailed
 from autograder.submission import Submission, graded_cells
 from autograder.suite import Draw
@@ -78,6 +80,12 @@ class Suite:
     @cached_property
     def preload(self) -> tuple[str, ...]:
         return preload_of(self.assignment.suite_files)
+
+    @cached_property
+    def released(self) -> frozenset[str]:
+        """The sources of the cells that are not for students to write."""
+        cells = graded_cells(parse_source(self.assignment))
+        return frozenset(source for _, name, source in cells if not name)
 
     def _declared(self, name: str) -> dict[str, list[str]]:
         tables = [getattr(module, name, {}) for module in self.modules]
@@ -175,9 +183,12 @@ class _Grading:
     wanted: Wanted | None = None
     incidents: list[Incident] = field(default_factory=list)
     defined: frozenset[str] = frozenset()
+    known: dict[str, tuple[TestResult, str]] = field(default_factory=dict)
 
     def run(self) -> Result:
         self.defined = self._defined()
+        if self.wanted is None and not self._state_kept():
+            self._share_forks()
         exercises = {name: self._exercise(name, {}) for name in self.points}
         self._forgive_dependencies(exercises)
         self._look_for_forbidden(exercises)
@@ -192,6 +203,41 @@ class _Grading:
             return frozenset(self.points)
         found = reply.get("defined")
         return frozenset(name for name in self.points if isinstance(found, list) and name in found)
+
+    def _state_kept(self) -> str:
+        """Why a test might depend on those before it in the same fork; "" if none can."""
+        sources = [source for _, _, source in self.submission.cells]
+        return state_kept(sources, self.suite.released, self.points)
+
+    def _share_forks(self) -> None:
+        """Run tests one after another in one fork, as long as they pass; keep these results.
+
+        What fails is asked again in a fork of its own, with the tests of its exercise that are
+        left; the others go on in a new one. Only a test that ran out of time is believed at once.
+        """
+        exercises = [name for name in self.points if name in self.defined]
+        while exercises:
+            try:
+                with self.submission.fork(self.suite.assignment.limits.test_cpu_seconds):
+                    while exercises:
+                        self._share_fork(exercises.pop(0))
+            except SandboxLost:
+                raise
+            except Exception:
+                continue
+
+    def _share_fork(self, name: str) -> None:
+        for test in self.suite.tests:
+            if test.exercise != name:
+                continue
+            self.submission.allow(self.suite.assignment.limits.test_cpu_seconds)
+            try:
+                self._ask(test, frozenset(self.points))
+            except StudentFailed as error:
+                if error.code == "test-timeout":
+                    self.known[test.name] = self._failure(test, error)
+                raise
+            self.known[test.name] = TestResult(test.name, "passed", test.weight), ""
 
     def _exercise(self, name: str, bindings: dict[str, Any]) -> ExerciseResult:
         results, timeouts = [], 0
@@ -221,29 +267,43 @@ class _Grading:
         return _share(results, self.points[name])
 
     def _test(self, test: HiddenTest, bindings: dict[str, Any]) -> tuple[TestResult, str]:
-        """Run one test in a fork; returns its result and the incident code, if any."""
+        """The result of one test, in a fork of its own if need be, and the incident code if any."""
+        if test.name in self.known and not bindings:
+            return self.known[test.name]
+        try:
+            with self.submission.fork(self.suite.assignment.limits.test_cpu_seconds):
+                self._ask(test, bindings=bindings)
+        except (CheckFailed, ChannelBroken) as error:
+            return self._failure(test, error)
+        return TestResult(test.name, "passed", test.weight), ""
+
+    def _ask(
+        self,
+        test: HiddenTest,
+        only: frozenset[str] | None = None,
+        bindings: dict[str, Any] | None = None,
+    ) -> None:
+        """Run a test on the notebook as it is now; raises what it raises."""
         draw = Draw(self.key, self.suite.assignment.name, test.exercise, test.name)
         seconds = self.suite.assignment.limits.test_cpu_seconds
-        code, text = "", None
-        try:
-            with self.submission.fork(seconds):
-                student = Student(self.submission, seconds, draw.seed % 2**31, test.inplace)
-                if bindings:
-                    student.bind(bindings)
-                error = self.suite.plugin.run(test.item, student, draw)
-                if error is not None:
-                    raise error
-        except StudentFailed as error:
-            text, code = str(error), error.code
-        except CheckFailed as error:
-            text = str(error)
-        except ChannelBroken as error:
+        student = Student(self.submission, seconds, draw.seed % 2**31, test.inplace, only)
+        if bindings:
+            student.bind(bindings)
+        if (error := self.suite.plugin.run(test.item, student, draw)) is not None:
+            raise error
+
+    def _failure(
+        self, test: HiddenTest, error: CheckFailed | ChannelBroken
+    ) -> tuple[TestResult, str]:
+        """The result of a test that raised this, and the incident code, if any."""
+        code, text = "", str(error)
+        if isinstance(error, StudentFailed):
+            code = error.code
+        elif isinstance(error, ChannelBroken):
             code = f"test-{error.code}"
             text = _BROKEN.get(error.code, _BROKEN["crash"])
         if code and code != "raised":
-            self._note(code, test.exercise, text or "")
-        if text is None:
-            return TestResult(test.name, "passed", test.weight), code
+            self._note(code, test.exercise, text)
         return _failed(test, text), code
 
     def _forgive_dependencies(self, exercises: dict[str, ExerciseResult]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,16 +61,23 @@ class Student:
     Attributes:
         inplace: whether calls may change their arguments.
         seed: what the global random generators are set to before each call.
+        only: the functions that may be called; None for all.
     """
 
     def __init__(
-        self, submission: Submission, cpu_seconds: float, seed: int = 0, inplace: bool = False
+        self,
+        submission: Submission,
+        cpu_seconds: float,
+        seed: int = 0,
+        inplace: bool = False,
+        only: Container[str] | None = None,
     ) -> None:
         self._submission = submission
         self._cpu_seconds = cpu_seconds
         self._sources = {name: source for _, name, source in submission.cells if name}
         self.seed = seed
         self.inplace = inplace
+        self.only = only
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -80,6 +88,7 @@ class Student:
         self, name: str, args: tuple, kwargs: dict[str, Any], target: int | None = None
     ) -> Any:
         """The value of a call of a function (`target` None), an object or one of its methods."""
+        self._see_allowed(name if target is None else None)
         fields = self._arguments(args, kwargs)
         return self._ask("call", name=name, object=target, **fields)
 
@@ -100,6 +109,7 @@ class Student:
             cotangent: what a non-scalar value is multiplied with; its shape.
             item: which entry of a returned tuple, list or dict is differentiated.
         """
+        self._see_allowed(name)
         fields = self._arguments(args, kwargs, cotangent)
         got = self._ask("grad", name=name, wrt=list(wrt), item=item, **fields)
         value = got.get("value") if isinstance(got, dict) else None
@@ -131,6 +141,10 @@ class Student:
         encoder = self._encoder()
         tree = encoder.encode({name: (f, pullback(f)) for name, f in functions.items()})
         self._request("bind", encoder=encoder, value=tree)
+
+    def _see_allowed(self, name: str | None) -> None:
+        if self.only is not None and name is not None and name not in self.only:
+            raise StudentFailed(f"`{name}` is not an exercise.")
 
     def _arguments(self, args: tuple, kwargs: dict[str, Any], cotangent: Any = None) -> dict:
         encoder = self._encoder()

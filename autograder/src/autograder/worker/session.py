@@ -90,6 +90,11 @@ class Worker:
         status = os.waitpid(pid, 0)[1]
         self.reply(nonce, ended=os.waitstatus_to_exitcode(status))
 
+    def do_allow(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
+        """Let this fork use so many CPU seconds from now on."""
+        _limit_cpu(request["cpu_seconds"])
+        self.reply(nonce, ok=True)
+
     def do_end(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
         """End this fork (its parent goes on) or this session."""
         raise Ended
