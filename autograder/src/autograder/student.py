@@ -61,7 +61,8 @@ class Student:
     Attributes:
         inplace: whether calls may change their arguments.
         seed: what the global random generators are set to before each call.
-        only: the functions that may be called; None for all.
+        only: the functions that may be called, in a fork that other tests used before; None in a
+            fork of its own.
     """
 
     def __init__(
@@ -78,6 +79,8 @@ class Student:
         self.seed = seed
         self.inplace = inplace
         self.only = only
+        # With the first request, the CPU seconds are counted anew.
+        self._renewal = {} if only is None else {"allow": cpu_seconds}
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -169,8 +172,9 @@ class Student:
         return encoder
 
     def _request(self, op: str, **fields: Any) -> Reply:
+        renewal, self._renewal = self._renewal, {}
         try:
-            return self._submission.channel.request(op, self._cpu_seconds, **fields)
+            return self._submission.channel.request(op, self._cpu_seconds, **fields, **renewal)
         except ForkEnded as error:
             code, text = _endings(error.status)
             raise StudentFailed(text, code) from error

@@ -84,10 +84,6 @@ class Submission:
             raise
         self._leave(forks)
 
-    def allow(self, cpu_seconds: float) -> None:
-        """Let this fork use so many CPU seconds from now on."""
-        self.channel.request("allow", 1, cpu_seconds=cpu_seconds)
-
     @contextmanager
     def variant(
         self, cells: list[tuple[int, str, str]], changed: tuple[str, str]
