@@ -80,7 +80,7 @@ class Student:
         self.inplace = inplace
         self.only = only
         # With the first request, the CPU seconds are counted anew.
-        self._renewal = {} if only is None else {"allow": cpu_seconds}
+        self._renewal: dict[str, Any] = {} if only is None else {"allow": cpu_seconds}
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

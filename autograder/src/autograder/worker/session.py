@@ -26,7 +26,7 @@ import wire
 from model import build_model
 from shell import CellShell
 
-# Before this fork the heap is put in order, which costs as much as three forks save by it.
+# From this fork on the heap is in order, which pays only where many forks follow.
 FORKS_TO_PREPARE = 3
 
 
