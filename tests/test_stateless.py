@@ -20,11 +20,10 @@ RELEASED = """
 import math
 import torch
 import torch.nn.functional as F
-from collections import Counter
 from torch import Tensor
 
 IDS: dict[str, int] = {"a": 0, "b": 1}
-WORDS = ["a", "b"]
+WORDS: list[str] = ["a", "b"]
 SIZE = 3
 seen: list[list[int]] = [[]]
 
