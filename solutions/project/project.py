@@ -14,12 +14,13 @@
 # %% [markdown]
 # # Final project
 #
-# Lecture practical · about 600 minutes · 60 points by machine, 12 by hand
+# Lecture practical · about 600 minutes, 175 of them for the exercises · 60 points by machine, 12 by hand
 #
 # You take a small language model that writes film reviews, and what real people thought of real
 # reviews, and you make the model write reviews that people would rate highly, without letting it
 # forget how to write. You do it four times, from the same stored data, with four losses, three of
-# them yours; then you judge the results, and your own judge.
+# them yours; then you judge the results, and your own judge. Of the ten hours the exercises take
+# about three; the rest is for reading, for settings of your own and their runs, and for the report.
 #
 # **You will be able to**
 #
