@@ -1084,12 +1084,17 @@ for method in ("copg", "pg"):
 #
 # ### Read what they write
 #
-# Numbers are not the product; the texts are. Same prompt, same luck, all policies (seed 0 of the
-# course's runs). What does each gain, and what does it lose? Which phrases does everybody discover?
+# Numbers are not the product; the texts are. Same prompt, same luck, all policies: those of the
+# course (seed 0 of its runs) and, once they are trained, your own. What does each gain, and what does
+# it lose? Which phrases does everybody discover?
 
 # %% tags=["show"]
-scores = {name: judge.rewards(texts).tolist() for name, texts in results.texts.items()}
-widgets.side_by_side(results.prompts, results.texts, scores)
+written = dict(results.texts)
+for path in sorted(Path().glob("policy_*.safetensors")):
+    mine = models.load_policy(path, reference)
+    written[f"your {path.stem}"] = sampling.shown_texts(mine, tokenizer)
+scores = {name: judge.rewards(texts).tolist() for name, texts in written.items()}
+widgets.side_by_side(results.prompts, written, scores)
 
 # %% [markdown]
 # ### Online, if you have the time
