@@ -10,12 +10,12 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any, Literal
 
+import nbformat
 import pytest
 from _pytest.runner import runtestprotocol
 from nbformat import NotebookNode
 
 from autograder import cells, opaque
-from autograder.build import parse_source
 from autograder.channel import ChannelBroken
 from autograder.config import Assignment, CourseError
 from autograder.forbidden import forbidden_uses
@@ -83,9 +83,11 @@ class Suite:
 
     @cached_property
     def released(self) -> frozenset[str]:
-        """The sources of the cells that are not for students to write."""
-        cells = graded_cells(parse_source(self.assignment))
-        return frozenset(source for _, name, source in cells if not name)
+        """The sources of the released cells that are not for students to write."""
+        if not self.assignment.released.is_file():
+            return frozenset()
+        notebook = nbformat.read(self.assignment.released, as_version=4)
+        return frozenset(source for _, name, source in graded_cells(notebook) if not name)
 
     def _declared(self, name: str) -> dict[str, list[str]]:
         tables = [getattr(module, name, {}) for module in self.modules]
