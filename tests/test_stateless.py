@@ -13,7 +13,7 @@ from autograder.check import Answer, load_zoo
 from autograder.config import Assignment, Limits, assignments
 from autograder.scoring import _Grading, score_notebook
 from autograder.stateless import state_kept
-from autograder.student import Student, StudentFailed
+from autograder.student import NotShared, Student
 from autograder.submission import Submission, graded_cells
 
 RELEASED = """
@@ -467,13 +467,14 @@ COUNTER = """class Counter:
     def __call__(self):
         self.n += 1
         return self.n"""
-# Each with the forks that its three tests take.
+# Each with the forks that three tests take.
 ANSWERS = {
     "right": ("def double(x): return 2 * x", 1),
-    "wrong": ("def double(x): return 3 * x", 4),  # 1 stopped, 2 tests again, 1 for the counter
-    "wrong for negative numbers": ("def double(x): return 2 * abs(x)", 3),
-    "raises": ("def double(x): return x[0]", 4),
-    "endless": ("def double(x):\n    while True: pass", 3),  # what ran out of time is believed
+    "wrong": ("def double(x): return 3 * x", 1),
+    "raises": ("def double(x): return x[0]", 1),
+    "endless": ("def double(x):\n    while True: pass", 3),
+    "out of memory": ("def double(x): return bytes(10 ** 12)", 4),
+    "recursive": ("def double(x): return double(x)", 1),
     "remembers": ("n = []\ndef double(x):\n    n.append(x)\n    return 2 * x", 3),
     "right only the second time": (
         "n = []\ndef double(x):\n    n.append(x)\n    return 2 * x if len(n) > 1 else 0",
@@ -512,7 +513,7 @@ def test_a_test_that_calls_another_function_gets_a_fork_of_its_own(tiny: Class) 
     with Submission([(0, "double", "def double(x): return 2 * x")], Limits()) as submission:
         student = Student(submission, 10, only={"double"})
         assert student.double(3) == 6
-        with pytest.raises(StudentFailed, match="not an exercise"):
+        with pytest.raises(NotShared):
             student.print(3)
-        with pytest.raises(StudentFailed, match="not an exercise"):
+        with pytest.raises(NotShared):
             student.grad("print", 3, wrt=(0,))

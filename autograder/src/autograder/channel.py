@@ -72,12 +72,14 @@ class Channel:
     Attributes:
         functions: call-backs of the grader that were handed over, by number.
         forks: the nonces of the forks that are open, innermost last.
+        waiting: how many requests have had no reply.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.functions: list[Callable[..., Any]] = []
         self.forks: list[str] = []
+        self.waiting = 0
         self._depth = 0
 
     def request(
@@ -93,8 +95,11 @@ class Channel:
         left = Patience(self.sandbox, patience)
         header = {"op": op, "nonce": nonce, **fields}
         try:
+            self.waiting += 1
             wire.send(self.sandbox.sock, header, encoder.blobs if encoder else [])
-            return self._wait(nonce, left)
+            reply = self._wait(nonce, left)
+            self.waiting -= 1
+            return reply
         except (EOFError, ConnectionError) as error:
             raise ChannelBroken(self.sandbox.how_it_ended()) from error
         except TimeoutError as error:

@@ -56,6 +56,8 @@ class HiddenTest:
         return (inspect.getdoc(self.item.function) or "").split("\n")[0]
 
 
+# By a test's name, its result and the incident code, if any.
+Found = dict[str, tuple[TestResult, str]]
 # Whether to run a test, given the results of its exercise so far.
 Wanted = Callable[[HiddenTest, list[TestResult]], bool]
 
@@ -185,13 +187,17 @@ class _Grading:
     wanted: Wanted | None = None
     incidents: list[Incident] = field(default_factory=list)
     defined: frozenset[str] = frozenset()
-    known: dict[str, tuple[TestResult, str]] = field(default_factory=dict)
+    sharing: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return self.suite.assignment.limits.test_cpu_seconds
 
     def run(self) -> Result:
         self.defined = self._defined()
-        if self.wanted is None and not self._state_kept():
-            self._share_forks()
-        exercises = {name: self._exercise(name, {}) for name in self.points}
+        self.sharing = self.wanted is None and not self._state_kept()
+        found = self._together(list(self.points), {})
+        exercises = {name: self._exercise(name, {}, found) for name in self.points}
         self._forgive_dependencies(exercises)
         self._look_for_forbidden(exercises)
         incidents = [*self.submission.incidents, *self.incidents]
@@ -211,36 +217,43 @@ class _Grading:
         sources = [source for _, _, source in self.submission.cells]
         return state_kept(sources, self.suite.released, self.points)
 
-    def _share_forks(self) -> None:
-        """Run tests one after another in one fork, as long as they pass; keep these results.
+    def _together(self, names: list[str], bindings: dict[str, Any]) -> Found:
+        """What tests find that run one after another in one fork, where that changes nothing.
 
-        What fails is asked again in a fork of its own, with the tests of its exercise that are
-        left; the others go on in a new one. Only a test that ran out of time is believed at once.
+        What disturbs the fork (a crash, an error in the suite, a check that fails in a call-back)
+        ends it, and is not kept: that test, and what is left of its exercise, is asked again alone.
         """
-        exercises = [name for name in self.points if name in self.defined]
-        while exercises:
+        found: Found = {}
+        names = [name for name in names if self.sharing and name in self.defined]
+        while names:
             try:
-                with self.submission.fork(self.suite.assignment.limits.test_cpu_seconds):
-                    while exercises:
-                        self._share_fork(exercises.pop(0))
+                with self.submission.fork(self.seconds):
+                    self._bind(bindings)
+                    while names:
+                        self._exercise_together(names.pop(0), found)
             except SandboxLost:
                 raise
             except Exception:
                 continue
+        return found
 
-    def _share_fork(self, name: str) -> None:
+    def _exercise_together(self, name: str, found: Found) -> None:
         for test in self.suite.tests:
             if test.exercise != name:
                 continue
+            waiting = self.submission.channel.waiting
             try:
                 self._ask(test, frozenset(self.points))
-            except StudentFailed as error:
-                if error.code == "test-timeout":
-                    self.known[test.name] = self._failure(test, error)
-                raise
-            self.known[test.name] = TestResult(test.name, "passed", test.weight), ""
+            except CheckFailed as error:
+                if isinstance(error, StudentFailed) and not error.believed:
+                    raise
+                found[test.name] = self._failure(test, error)
+                if self.submission.channel.waiting != waiting:
+                    raise
+            else:
+                found[test.name] = TestResult(test.name, "passed", test.weight), ""
 
-    def _exercise(self, name: str, bindings: dict[str, Any]) -> ExerciseResult:
+    def _exercise(self, name: str, bindings: dict[str, Any], found: Found) -> ExerciseResult:
         results, timeouts = [], 0
         for test in self.suite.tests:
             if test.exercise != name:
@@ -255,7 +268,7 @@ class _Grading:
                 results.append(_failed(test, "Not tried: two tests before it ran out of time."))
                 continue
             try:
-                result, code = self._test(test, bindings)
+                result, code = found.get(test.name) or self._test(test, bindings)
             except SandboxLost:
                 raise
             except Exception as error:
@@ -268,28 +281,23 @@ class _Grading:
         return _share(results, self.points[name])
 
     def _test(self, test: HiddenTest, bindings: dict[str, Any]) -> tuple[TestResult, str]:
-        """The result of one test, in a fork of its own if need be, and the incident code if any."""
-        if test.name in self.known and not bindings:
-            return self.known[test.name]
+        """The result of one test, in a fork of its own, and the incident code, if any."""
         try:
-            with self.submission.fork(self.suite.assignment.limits.test_cpu_seconds):
-                self._ask(test, bindings=bindings)
+            with self.submission.fork(self.seconds):
+                self._bind(bindings)
+                self._ask(test)
         except (CheckFailed, ChannelBroken) as error:
             return self._failure(test, error)
         return TestResult(test.name, "passed", test.weight), ""
 
-    def _ask(
-        self,
-        test: HiddenTest,
-        only: frozenset[str] | None = None,
-        bindings: dict[str, Any] | None = None,
-    ) -> None:
-        """Run a test on the notebook as it is now; raises what it raises."""
-        draw = Draw(self.key, self.suite.assignment.name, test.exercise, test.name)
-        seconds = self.suite.assignment.limits.test_cpu_seconds
-        student = Student(self.submission, seconds, draw.seed % 2**31, test.inplace, only)
+    def _bind(self, bindings: dict[str, Any]) -> None:
         if bindings:
-            student.bind(bindings)
+            Student(self.submission, self.seconds).bind(bindings)
+
+    def _ask(self, test: HiddenTest, only: frozenset[str] | None = None) -> None:
+        """Run a test in the fork that is open; raises what it raises."""
+        draw = Draw(self.key, self.suite.assignment.name, test.exercise, test.name)
+        student = Student(self.submission, self.seconds, draw.seed % 2**31, test.inplace, only)
         if (error := self.suite.plugin.run(test.item, student, draw)) is not None:
             raise error
 
@@ -321,7 +329,7 @@ class _Grading:
             bindings = {each: getattr(module, each) for each in broken}
             if any(isinstance(function, type) for function in bindings.values()):
                 continue
-            again = self._exercise(name, bindings)
+            again = self._exercise(name, bindings, self._together([name], bindings))
             if (again.score or 0) > (result.score or 0):
                 exercises[name] = again
                 listed = ", ".join(broken)

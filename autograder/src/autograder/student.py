@@ -32,6 +32,15 @@ class StudentFailed(CheckFailed):
         super().__init__(message)
         self.code = code
 
+    @property
+    def believed(self) -> bool:
+        """Whether it would be the same without the tests before it, in code that keeps nothing."""
+        return self.code in ("", "raised", "test-timeout")
+
+
+class NotShared(Exception):
+    """A test calls what is not proved to keep nothing: it needs a fork of its own."""
+
 
 @dataclass(frozen=True)
 class Gradient:
@@ -147,7 +156,7 @@ class Student:
 
     def _see_allowed(self, name: str | None) -> None:
         if self.only is not None and name is not None and name not in self.only:
-            raise StudentFailed(f"`{name}` is not an exercise.")
+            raise NotShared(name)
 
     def _arguments(self, args: tuple, kwargs: dict[str, Any], cotangent: Any = None) -> dict:
         encoder = self._encoder()
@@ -288,6 +297,10 @@ class _Raised(StudentFailed):
         hint = _HINTS.get(name, "")
         super().__init__(f"Your code raised {name}.{hint}", "raised")
         self.name = name
+
+    @property
+    def believed(self) -> bool:
+        return self.name != "MemoryError"  # others may have left less of it
 
 
 _HINTS = {
