@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -11,7 +13,8 @@ from autograder import cells
 from autograder.channel import Channel
 from autograder.check import Answer, load_zoo
 from autograder.config import Assignment, Limits, assignments
-from autograder.scoring import _Grading, score_notebook
+from autograder.results import Result
+from autograder.scoring import Suite, _Grading, score_notebook, with_suite
 from autograder.stateless import state_kept
 from autograder.student import NotShared, Student
 from autograder.submission import Submission, graded_cells
@@ -517,3 +520,56 @@ def test_a_test_that_calls_another_function_gets_a_fork_of_its_own(tiny: Class) 
             student.print(3)
         with pytest.raises(NotShared):
             student.grad("print", 3, wrt=(0,))
+
+
+CALLING_BACK = '''
+"""A check that fails while student code waits for an answer."""
+from autograder.suite import Draw, Student, exercise, expect
+
+
+@exercise("apply")
+def test_what_the_function_is_given(student: Student, draw: Draw):
+    """The argument."""
+    def function(x):
+        expect(x).equals(4, "Pass the argument on as it is.")
+        return 2 * x
+    expect(student.apply(function, 4)).equals(8, "Return what the function gives.")
+
+
+@exercise("apply")
+def test_a_function_that_is_broken(student: Student, draw: Draw):
+    """A broken suite."""
+    expect(student.apply(lambda x: x, 4)).equals(undefined, "Nothing.")
+
+
+@exercise("double")
+def test_it_is_called_afterwards(student: Student, draw: Draw):
+    """A number."""
+    expect(student.double(4)).equals(8, "Twice the number is wanted.")
+'''
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_what_disturbs_a_shared_fork_ends_it(
+    shift: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "autograder/suites").mkdir(parents=True)
+    (tmp_path / "autograder/suites/test_00_back.py").write_text(CALLING_BACK)
+    day = datetime(2026, 9, 7, tzinfo=UTC)
+    assignment = Assignment(tmp_path, "00_back", "back", "Back", "0", day, day, 5, Limits())
+    source = f"def apply(f, x): return f(x + {shift})\ndef double(x): return 2 * x"
+    results: list[Result] = []
+
+    def work(suite: Suite) -> None:
+        with Submission([(0, "apply", source)], Limits()) as submission:
+            results.append(suite.score(submission, {"apply": 1, "double": 1}, b"key"))
+
+    with_suite(assignment, work)
+    monkeypatch.setattr(_Grading, "_state_kept", lambda self: "not asked")
+    with_suite(assignment, work)
+    together, alone = results
+    assert together == alone
+    assert together.exercises["double"].score == 1
+    assert [each.code for each in together.incidents] == ["suite-error"]
+    first = together.exercises["apply"].tests[0]
+    assert first.outcome == ("failed" if shift else "passed")
