@@ -221,7 +221,7 @@ class _Grading:
         """What tests find that run one after another in one fork, where that changes nothing.
 
         What disturbs the fork (a crash, an error in the suite, a check that fails in a call-back)
-        ends it, and is not kept: that test, and what is left of its exercise, is asked again alone.
+        ends it, and the others go on in a new one. What is not found here is asked again alone.
         """
         found: Found = {}
         names = [name for name in names if self.sharing and name in self.defined]
@@ -245,9 +245,8 @@ class _Grading:
             try:
                 self._ask(test, frozenset(self.points))
             except CheckFailed as error:
-                if isinstance(error, StudentFailed) and not error.believed:
-                    raise
-                found[test.name] = self._failure(test, error)
+                if not isinstance(error, StudentFailed) or error.believed:
+                    found[test.name] = self._failure(test, error)
                 if self.submission.channel.waiting != waiting:
                     raise
             else:

@@ -14,18 +14,26 @@ are seeded before it (worker/session.py). Which names of libraries are allowed: 
 from __future__ import annotations
 
 import ast
+import keyword
 import re
 import symtable
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+
+import torch
+from IPython.core.inputtransformer2 import TransformerManager
 
 from autograder.harmless import (
     ATTRIBUTES,
     BASES,
     BUILTINS,
     CALLS,
+    FOREIGN,
+    KEYWORDS_REFUSED,
     KINDS,
     METHODS,
     MODULES,
+    OF_MODULES,
+    PATTERNS,
     READERS,
     READING,
     SETTABLE,
@@ -45,9 +53,12 @@ _PLAIN = (
 _IN_ANNOTATIONS = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.BinOp, ast.BitOr,
                    ast.Tuple, ast.List, ast.expr_context)  # fmt: skip
 
+# Reading takes long where many scopes have many names.
+MAX_CELL_CHARS, MAX_CHARS = 20_000, 100_000
 _IMMUTABLE = {"bool", "bytes", "float", "int", "str"}
-# IPython binds these to inputs and outputs; those with two underscores a class would rename.
-_REBOUND = re.compile(r"_\d*|_i+|_i\d+|_[dio]h|In|Out|__.*")
+# IPython binds these to inputs and outputs.
+_REBOUND = re.compile(r"_\d*|_i+|_i\d+|_[dio]h")
+_OF_EVERY_MODULE = set(dir(torch.nn.Module())) - OF_MODULES
 
 
 def state_kept(cells: Sequence[str], ours: Collection[str], called: Iterable[str]) -> str:
@@ -59,6 +70,10 @@ def state_kept(cells: Sequence[str], ours: Collection[str], called: Iterable[str
             functions that they define are not.
         called: the functions that tests will call.
     """
+    students = [source for source in cells if source not in ours]
+    longest = max(map(len, students), default=0)
+    if longest > MAX_CELL_CHARS or sum(map(len, students)) > MAX_CHARS:
+        return "it is too long to be read"
     try:
         _Notebook(cells, ours).prove(called)
     except _Kept as kept:
@@ -82,7 +97,9 @@ class _Notebook:
         constants: names of values that cannot change.
         tables: names that a released cell binds to a dict or a list of numbers or texts.
         variables: names that are bound in any other way.
-        sets_attributes, passes_functions: met in some function; harmless, but not together.
+        delicate: an attribute is set, or keywords are spread, which is harmless as long as it
+            cannot reach a library's function or class.
+        passes_functions: some function is handed around as a value.
     """
 
     def __init__(self, cells: Sequence[str], ours: Collection[str]) -> None:
@@ -92,17 +109,20 @@ class _Notebook:
         self.constants: set[str] = set()
         self.tables: set[str] = set()
         self.variables: set[str] = set()
-        self.sets_attributes = self.passes_functions = False
+        self.delicate = self.passes_functions = False
         self.students: list[ast.stmt] = []
         for source in cells:
             tree = ast.parse(source)
             self._bind(tree, source in ours)
-            self.students += () if source in ours else tree.body
+            if source not in ours:
+                _see_python(source)
+                self.students += tree.body
 
     def prove(self, called: Iterable[str]) -> None:
         """Raise `_Kept` unless what is called, and all that a student wrote, keeps nothing."""
         todo = list(called)
         for statement in self.students:
+            _see_names(statement)
             if isinstance(statement, ast.FunctionDef | ast.ClassDef):
                 todo.append(statement.name)
             else:
@@ -115,15 +135,18 @@ class _Notebook:
             if len(kinds := self.kinds(name)) > 1 or kinds - {"function", "class"}:
                 raise _Kept(f"{name} is bound in another way than by one def or class")
             for function in self.functions.get(name, ()):
+                _see_names(function)
                 todo += _Reader(self, function).read()
             for each in self.classes.get(name, ()):
+                _see_names(each)
                 todo += self._read_class(each)
-        if self.sets_attributes and self.passes_functions:
-            raise _Kept("attributes are set, and functions are handed around")
+        if self.delicate and self.passes_functions:
+            raise _Kept("attributes are set or keywords spread, and functions are handed around")
 
     def _read_class(self, node: ast.ClassDef) -> list[str]:
         """A class may have methods and constants; what changes belongs to an instance."""
         uses: list[str] = []
+        own = _own(node)
         bases = [self.path(*_chain(base)) for base in node.bases]
         if node.decorator_list or node.keywords or set(bases) - BASES:
             raise _Kept(f"class {node.name} is derived or decorated")
@@ -132,7 +155,7 @@ class _Notebook:
                 case ast.FunctionDef(name=name):
                     if name.startswith("__") and name not in METHODS:
                         raise _Kept(f"class {node.name} has {name}")
-                    uses += _Reader(self, each, method=True).read()
+                    uses += _Reader(self, each, own).read()
                 case ast.Expr(ast.Constant()) | ast.Pass():
                     pass
                 case ast.AnnAssign(target=ast.Name(), annotation=annotation, value=None):
@@ -151,8 +174,8 @@ class _Notebook:
     def meaning(self, name: str) -> str:
         """What a global name stands for: the path of an import, "function", "class", "constant",
         "table", "variable" or "builtin"."""
-        if _REBOUND.fullmatch(name):
-            raise _Kept(f"the name {name}, which may be rebound")
+        if _REBOUND.fullmatch(name) or name in FOREIGN:
+            raise _Kept(f"the name {name}, whatever binds it")
         kinds = self.kinds(name)
         paths = self.imports.get(name, set())
         if len(kinds) > 1 or len(paths) > 1:
@@ -185,9 +208,12 @@ class _Notebook:
             case ast.AnnAssign(target=ast.Name(id=name)) if ours and _is_table(node):
                 self.tables.add(name)
                 inside = ()
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_constant(value):
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=ast.expr() as value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ) if _is_constant(value):
                 self.constants.add(name)
-                inside = ()
+                inside = [node.annotation] if isinstance(node, ast.AnnAssign) else ()
             case ast.Import() | ast.ImportFrom():
                 for name, path in _imported(node):
                     self.imports.setdefault(name, set()).add(path)
@@ -210,18 +236,24 @@ class _Reader(ast.NodeVisitor):
     might keep state there."""
 
     def __init__(
-        self, notebook: _Notebook, function: ast.FunctionDef | None = None, method: bool = False
+        self,
+        notebook: _Notebook,
+        function: ast.FunctionDef | None = None,
+        own: Collection[str] | None = None,
     ) -> None:
-        self.notebook, self.function = notebook, function
+        """`own`: for a method, the attributes that its class defines."""
+        self.notebook, self.function, self.own = notebook, function, own
         self.globals = None if function is None else _globals(function)
-        self.instance = _instance(function) if function is not None and method else ""
+        self.instance = "" if function is None or own is None else _instance(function)
         self.uses: list[str] = []
 
     def read(self) -> list[str]:
         """Read the whole function; returns the notebook's functions and classes in it."""
         assert self.function is not None
         arguments = self.function.args
-        self._decorators(self.function)
+        for decorator in self.function.decorator_list:
+            if self.own is not None or not self._is_wrapper(decorator):
+                raise _Kept(f"line {decorator.lineno}: the decorator {ast.unparse(decorator)}")
         for each in ast.walk(arguments):
             if isinstance(each, ast.arg) and each.annotation is not None:
                 _see_annotation(each.annotation)
@@ -242,12 +274,23 @@ class _Reader(ast.NodeVisitor):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         """A function inside another one is new in every call."""
-        if self.function is None:
-            raise _Kept(f"line {node.lineno}: a function defined inside a block")
-        self._decorators(node)
-        for each in (node.args, node.returns, *node.body):
-            if each is not None:
-                self.visit(each)
+        if self.function is None or node.decorator_list:
+            raise _Kept(f"line {node.lineno}: a function inside a block, or decorated inside one")
+        if node.returns is not None:
+            self._annotation(node.returns)
+        for each in (node.args, *node.body):
+            self.visit(each)
+
+    def visit_arg(self, node: ast.arg) -> None:
+        """The annotations of a function inside another one are evaluated in every call."""
+        if node.annotation is not None:
+            self._annotation(node.annotation)
+
+    def _annotation(self, node: ast.expr) -> None:
+        _see_annotation(node)
+        for name in ast.walk(node):
+            if isinstance(name, ast.Name) and self._kinds(name) & {"variable", "table"}:
+                raise _Kept(f"line {node.lineno}: the annotation {ast.unparse(node)}")
 
     def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
         """Imports bind names outside of functions, to harmless modules or what they offer."""
@@ -262,7 +305,9 @@ class _Reader(ast.NodeVisitor):
     def visit_With(self, node: ast.With) -> None:
         """Only what switches gradients off or on, which ends with the block."""
         for item in node.items:
-            if not self._is_wrapper(item.context_expr):
+            root, _ = _chain(getattr(item.context_expr, "func", item.context_expr))
+            known = isinstance(root, ast.Name) and self._is_global(root)
+            if not known or not self._is_wrapper(item.context_expr):
                 raise _Kept(f"line {node.lineno}: with {ast.unparse(item.context_expr)}")
             if item.optional_vars is not None:
                 self.visit(item.optional_vars)
@@ -276,29 +321,55 @@ class _Reader(ast.NodeVisitor):
         for each in filter(None, (node.target, node.value)):
             self.visit(each)
 
+    def visit_For(self, node: ast.For) -> None:
+        for each in (node.target, node.iter, *node.body, *node.orelse):
+            if not (each is node.iter and self._is_table(each)):
+                self.visit(each)
+
+    def visit_comprehension(self, node: ast.comprehension) -> None:
+        for each in (node.target, node.iter, *node.ifs):
+            if not (each is node.iter and self._is_table(each)):
+                self.visit(each)
+
     def visit_Call(self, node: ast.Call) -> None:
+        for word in node.keywords:
+            if word.arg in KEYWORDS_REFUSED or (word.arg is None and not self._is_own(node.func)):
+                raise _Kept(f"line {node.lineno}: the argument {ast.unparse(word)}")
+            self.notebook.delicate |= word.arg is None
+        if any(isinstance(each, ast.Starred) for each in node.args):
+            self._see(node.func, "call")
+            return self._arguments(node)
         match node:
             case ast.Call(
                 ast.Attribute(ast.Call(ast.Name("super") as super_, [], []), "__init__"), [], []
             ) if self._is_python(super_):
-                return  # of one of the bases that are allowed
+                return None  # of one of the bases that are allowed
             case ast.Call(
                 ast.Name("getattr" | "hasattr") as get, [of, ast.Constant(str(name)), *default], []
             ) if self._is_python(get):
                 self._see(ast.copy_location(ast.Attribute(of, name, ast.Load()), node))
                 for each in default:
                     self.visit(each)
-                return
+                return None
             case ast.Call(ast.Name("isinstance"), [of, kinds], []) if self._is_python(node.func):
                 self.visit(of)
                 for each in kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]:
                     self._see(each, "kind")
-                return
+                return None
+        root, attributes = _chain(node.func)
+        if isinstance(root, ast.Name) and self._is_global(root):
+            path = self.notebook.path(root, attributes)
+            if path in PATTERNS and len(node.args) == PATTERNS[path] and not node.keywords:
+                return self._arguments(node)
+            reads = self._is_python(node.func) and root.id in READERS and not node.keywords
+            if reads and len(node.args) == 1 and self._is_table(node.args[0]):
+                return None
         self._see(node.func, "call")
-        reads = self._is_python(node.func) and ast.unparse(node.func) in READERS
+        return self._arguments(node)
+
+    def _arguments(self, node: ast.Call) -> None:
         for argument in (*node.args, *node.keywords):
-            if not (reads and self._is_table(argument)):
-                self.visit(argument)
+            self.visit(argument)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
         if not (isinstance(node.ctx, ast.Load) and self._is_table(node.value)):
@@ -330,7 +401,7 @@ class _Reader(ast.NodeVisitor):
         elif self._is_global(root):
             attributes = self._global(root, attributes, use)
         for place, attribute in enumerate(attributes):
-            mine = own and place == 0 and not attribute.startswith("__")
+            mine = own and place == 0 and attribute in (self.own or ())
             if attribute not in ATTRIBUTES and not mine:
                 raise _Kept(f"line {node.lineno}: .{attribute}")
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
@@ -341,7 +412,7 @@ class _Reader(ast.NodeVisitor):
         meaning = self.notebook.meaning(root.id)
         if meaning == "table" and use == "call" and attributes in READING:
             return []
-        if meaning in ("variable", "table") and self.function is not None:
+        if meaning == "table" or (meaning == "variable" and self.function is not None):
             raise _Kept(f"line {root.lineno}: the global variable {root.id}")
         if meaning in ("function", "class"):
             self.uses.append(root.id)
@@ -352,7 +423,9 @@ class _Reader(ast.NodeVisitor):
             return attributes
         for length in range(len(attributes), -1, -1):
             path, rest = ".".join([meaning, *attributes[:length]]), attributes[length:]
-            if path in CALLS or (path in KINDS and (rest or use != "call")):
+            if path in KINDS and use == "kind" and not rest:
+                return rest
+            if path in CALLS:
                 self.notebook.passes_functions |= bool(rest) or use == "value"
                 return rest
             if path in VALUES:
@@ -366,17 +439,23 @@ class _Reader(ast.NodeVisitor):
         if root.id != self.instance:
             if attributes[0] not in SETTABLE:
                 raise _Kept(f"line {node.lineno}: .{attributes[0]} is set")
-            self.notebook.sets_attributes = True
+            self.notebook.delicate = True
 
     def _is_global(self, name: ast.Name) -> bool:
         return isinstance(name.ctx, ast.Load) and (self.globals is None or name.id in self.globals)
 
     def _lasts(self, value: ast.expr) -> bool:
-        """Whether this value can never change."""
+        """Whether this value can never change; a class would look for a name in itself first."""
         root, _ = _chain(value)
-        if not isinstance(root, ast.Name):
+        if self.own is not None or not isinstance(root, ast.Name):
             return _is_constant(value)
         return self.notebook.path(*_chain(value)) in VALUES | {"constant"}
+
+    def _is_own(self, node: ast.expr) -> bool:
+        """Whether this is a name of the function's own, or a function of the notebook."""
+        return isinstance(node, ast.Name) and (
+            not self._is_global(node) or self._kinds(node) == {"function"}
+        )
 
     def _is_python(self, node: ast.AST) -> bool:
         """Whether this is a name that nothing in the notebook binds."""
@@ -390,11 +469,6 @@ class _Reader(ast.NodeVisitor):
 
     def _kinds(self, name: ast.Name) -> set[str]:
         return self.notebook.kinds(name.id)
-
-    def _decorators(self, function: ast.FunctionDef) -> None:
-        for each in function.decorator_list:
-            if not self._is_wrapper(each):
-                raise _Kept(f"line {each.lineno}: the decorator {ast.unparse(each)}")
 
     def _is_wrapper(self, node: ast.expr) -> bool:
         if isinstance(node, ast.Call) and (node.args or node.keywords):
@@ -412,6 +486,19 @@ def _chain(node: ast.expr) -> tuple[ast.expr, list[str]]:
     return node, attributes
 
 
+def _own(node: ast.ClassDef) -> set[str]:
+    """The attributes that a class defines itself, but for those that every module has."""
+    names = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
+    for each in ast.walk(node):
+        match each:
+            case ast.Assign(targets=[ast.Name(id=name)]) if each in node.body:
+                names.add(name)
+            case ast.Attribute(value=ast.Name(), attr=name, ctx=ast.Store()):
+                names.add(name)
+    taken = _OF_EVERY_MODULE if node.bases else set()
+    return {name for name in names - taken if not name.startswith("__")} | OF_MODULES
+
+
 def _instance(method: ast.FunctionDef) -> str:
     """The name of a method's first argument, which nothing else may be bound to."""
     arguments = [*method.args.posonlyargs, *method.args.args]
@@ -422,8 +509,8 @@ def _instance(method: ast.FunctionDef) -> str:
         match each:
             case ast.Name(id=bound, ctx=ast.Store() | ast.Del()):
                 again = bound == name
-            case ast.arg(arg=bound) | ast.ExceptHandler(name=bound):
-                again = bound == name and each is not arguments[0]
+            case ast.arg(arg=bound) | ast.ExceptHandler(name=bound) | ast.FunctionDef(name=bound):
+                again = bound == name and each is not arguments[0] and each is not method
             case _:
                 again = False
         if again:
@@ -475,6 +562,27 @@ def _is_table(node: ast.AnnAssign) -> bool:
             kinds = types.elts if isinstance(types, ast.Tuple) else [types]
             return all(isinstance(each, ast.Name) and each.id in _IMMUTABLE for each in kinds)
     return False
+
+
+def _see_python(source: str) -> None:
+    """IPython changes some cells before Python sees them, and not only those with magic."""
+    manager = TransformerManager()
+    lines = source.splitlines(keepends=True)
+    for transform in (*manager.cleanup_transforms, *manager.line_transforms):
+        lines = transform(lines)
+    if "".join(lines).strip() != source.strip() or manager.do_one_token_transform(lines)[0]:
+        raise _Kept("IPython would run something else")
+
+
+def _see_names(tree: ast.AST) -> None:
+    """Names that a class would rename, or that only look like names."""
+    for node in ast.walk(tree):
+        for field in ("id", "arg", "name", "asname", "names"):
+            found = getattr(node, field, None)
+            for name in found if isinstance(found, list) else [found]:
+                odd = isinstance(name, str) and ("__" in name or keyword.iskeyword(name))
+                if odd and name not in METHODS:
+                    raise _Kept(f"the name {name}")
 
 
 def _see_annotation(node: ast.expr) -> None:

@@ -13,6 +13,7 @@ from autograder.submission import Submission
 from autograder.worker import wire
 
 SIGKILL, SIGSEGV, SIGXCPU = 9, 11, 24
+OWN_EXCEPTION = "an exception of your own"
 
 BUILTIN_EXCEPTIONS = frozenset(
     name
@@ -34,7 +35,8 @@ class StudentFailed(CheckFailed):
 
     @property
     def believed(self) -> bool:
-        """Whether it would be the same without the tests before it, in code that keeps nothing."""
+        """Whether it would be the same without the tests before it, in code that keeps nothing:
+        they may have left less memory."""
         return self.code in ("", "raised", "test-timeout")
 
 
@@ -193,7 +195,7 @@ class Student:
         if "raised" in reply:
             raise _Raised(_exception_name(reply))
         if "unsendable" in reply:
-            raise StudentFailed(
+            raise _Unsendable(
                 "Your function returned something that is not plain data, a tensor or an array."
             )
         if reply.get("mutated") is True and not self.inplace:
@@ -290,6 +292,12 @@ class Handle:
         return _raised(lambda: self._student.call(name, args, kwargs, self._ref.number))
 
 
+class _Unsendable(StudentFailed):
+    """The sandbox could not encode a value, perhaps for want of memory."""
+
+    believed = False
+
+
 class _Raised(StudentFailed):
     """The student's code raised; `name` is safe to show."""
 
@@ -300,7 +308,7 @@ class _Raised(StudentFailed):
 
     @property
     def believed(self) -> bool:
-        return self.name != "MemoryError"  # others may have left less of it
+        return self.name not in ("MemoryError", "RuntimeError", OWN_EXCEPTION)
 
 
 _HINTS = {
@@ -323,7 +331,7 @@ def _raised(run: Any) -> str | None:
 def _exception_name(reply: dict[str, Any]) -> str:
     name = reply["raised"]
     known = isinstance(name, str) and name in BUILTIN_EXCEPTIONS and reply.get("own") is False
-    return name if known else "an exception of your own"
+    return name if known else OWN_EXCEPTION
 
 
 def _endings(status: int) -> tuple[str, str]:

@@ -56,7 +56,7 @@ class Worker:
         """Answer one request; nested calls arrive while a call-back is waiting."""
         nonce = request["nonce"]
         if "allow" in request:
-            _limit_cpu(request["allow"])
+            self.next_test(request["allow"])
         handler = getattr(self, "do_" + request["op"])
         handler(nonce, request, wire.Decoder(blobs, self.builders()))
 
@@ -87,13 +87,20 @@ class Worker:
         pid = _fork()
         if pid == 0:
             self.pid = os.getpid()
-            gc.disable()  # a collection would copy every page it visits
+            gc.disable()  # a collection would copy every page it visits,
+            gc.freeze()  # but for those of what is made from here on
             _limit_cpu(request["cpu_seconds"])
             self.reply(nonce, forked=True)
             self.serve()
             os._exit(0)
         status = os.waitpid(pid, 0)[1]
         self.reply(nonce, ended=os.waitstatus_to_exitcode(status))
+
+    def next_test(self, cpu_seconds: float) -> None:
+        """Let the next test in a fork find what the first one found."""
+        self.objects.clear()
+        gc.collect()
+        _limit_cpu(cpu_seconds)
 
     def do_end(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
         """End this fork (its parent goes on) or this session."""
