@@ -221,12 +221,31 @@ class _Grading:
         return _share(results, self.points[name])
 
     def _test(self, test: HiddenTest, bindings: dict[str, Any]) -> tuple[TestResult, str]:
-        """Run one test in a fork; returns its result and the incident code, if any."""
+        """Run one test in a fork; returns its result and the incident code, if any.
+
+        A test that fails on a GPU counts as it does on the CPU, so that a score does not depend on
+        the machine.
+        """
+        text, code, device = self._ask(test, bindings, self.submission.device)
+        if text is not None and device != "cpu":
+            text, code, _ = self._ask(test, bindings, "cpu")
+            if text is None:
+                self._note("cpu-only", test.exercise, _CPU_ONLY)
+        if code and code != "raised":
+            self._note(code, test.exercise, text or "")
+        if text is None:
+            return TestResult(test.name, "passed", test.weight), code
+        return _failed(test, text), code
+
+    def _ask(
+        self, test: HiddenTest, bindings: dict[str, Any], device: str
+    ) -> tuple[str | None, str, str]:
+        """What is wrong (None if nothing is), the incident code, and where the inputs lay."""
         draw = Draw(self.key, self.suite.assignment.name, test.exercise, test.name)
         seconds = self.suite.assignment.limits.test_cpu_seconds
         code, text = "", None
         try:
-            with self.submission.fork(seconds):
+            with self.submission.fork(seconds, device) as device:
                 student = Student(self.submission, seconds, draw.seed % 2**31, test.inplace)
                 if bindings:
                     student.bind(bindings)
@@ -240,11 +259,13 @@ class _Grading:
         except ChannelBroken as error:
             code = f"test-{error.code}"
             text = _BROKEN.get(error.code, _BROKEN["crash"])
-        if code and code != "raised":
-            self._note(code, test.exercise, text or "")
-        if text is None:
-            return TestResult(test.name, "passed", test.weight), code
-        return _failed(test, text), code
+        except SandboxLost:
+            raise
+        except Exception as error:
+            if device == "cpu":
+                raise
+            text = repr(error)  # nobody reads it: the CPU decides whether the suite is broken
+        return text, code, device
 
     def _forgive_dependencies(self, exercises: dict[str, ExerciseResult]) -> None:
         """Score exercises again with the reference in the place of what they depend on."""
@@ -399,6 +420,7 @@ _MISSING = (
     "`{}` is not defined after the notebook ran from top to bottom. "
     "Was it renamed, or does its cell raise an error?"
 )
+_CPU_ONLY = "a hidden test passes only when its inputs lie on the CPU"
 _BROKEN = {
     "crash": "Your code ended the process.",
     "timeout": "Your code used up its CPU time.",
