@@ -10,7 +10,7 @@ MODULES = ("transformers", "sft2rl.models")
 
 
 def build_model(
-    path: str, config: dict[str, Any], state: dict[str, torch.Tensor], device: str
+    path: str, config: dict[str, Any], state: dict[str, torch.Tensor], device: str = "cpu"
 ) -> Any:
     """A model from plain data, on a device; see `autograder.suite.model`."""
     module, _, name = path.rpartition(".")
