@@ -9,6 +9,7 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 from torch.utils import _pytree as pytree
+from torch.utils._mode_utils import no_dispatch
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 _setup_privateuseone_for_python_backend("simulated")
@@ -50,6 +51,7 @@ class Simulated(torch.Tensor):
 
 def run(op, *args, **kwargs):
     """Compute on the CPU what was asked of the device."""
+    given = args
     leaves, tree = pytree.tree_flatten((args, kwargs))
     ours = {id(each.data_): each for each in leaves if isinstance(each, Simulated)}
     here = torch.device(kwargs.get("device") or "cpu").type == DEVICE.type or (
@@ -60,6 +62,9 @@ def run(op, *args, **kwargs):
     args, kwargs = pytree.tree_unflatten(plain, tree)
     with own_draws() if torch.Tag.nondeterministic_seeded in op.tags else nullcontext():
         value = op(*args, **kwargs)
+    if torch.Tag.inplace_view in op.tags:
+        with no_dispatch():
+            return op(*given)  # the tensor itself takes the new shape, too
     if not here:
         return value
 
