@@ -13,6 +13,8 @@ from torch.utils._mode_utils import no_dispatch
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 _setup_privateuseone_for_python_backend("simulated")
+# Model.to() keeps tied weights tied, as it does between the CPU and a GPU.
+torch.__future__.set_swap_module_params_on_conversion(True)
 aten = torch.ops.aten
 DEVICE = torch.device("simulated", 0)
 MOVES = {aten._to_copy.default, aten.copy_.default}
