@@ -168,7 +168,7 @@ def score(root: Path, answer: str, limits: Limits = GPU) -> Result:
     day = datetime(2026, 9, 7, tzinfo=UTC)
     assignment = Assignment(root, "00_ranks", "ranks", "Ranks", "0", day, day, 5, limits)
     answers = {"ranks": RANKS + answer, "place": "def place(x): return x.device.type"}
-    found = [v4.new_code_cell(SIMULATED)]
+    found = [v4.new_code_cell(SOURCE)]
     for name, code in answers.items():
         found.append(v4.new_code_cell(code, metadata=_nbgrader(name, solution=True, grade=False)))
         test = _nbgrader(f"test_{name}", solution=False, grade=True, points=2)
