@@ -9,6 +9,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import make_conventions  # noqa: E402
 import make_environment  # noqa: E402
 import make_headers  # noqa: E402
+import nbformat  # noqa: E402
 import pytest  # noqa: E402
 
 from autograder import cells, opaque  # noqa: E402
@@ -39,6 +40,23 @@ def test_conventions_md_lists_the_stubs_as_they_are():
 def test_every_notebook_has_the_head_that_course_toml_gives(assignment: Assignment):
     source = assignment.solution.read_text("utf-8")
     assert source == make_headers.with_head(assignment), "run `python tools/make_headers.py`"
+
+
+@pytest.mark.parametrize("assignment", assignments(ROOT), ids=lambda each: each.name)
+def test_the_minutes_leave_time_beside_the_exercises(assignment: Assignment):
+    notebook = parse_source(assignment)
+    assert 0 < make_headers.exercise_minutes(notebook) <= assignment.minutes - 15
+
+
+def test_the_minutes_of_all_exercises_are_added_up():
+    """Of points, difficulties and names with digits, and of several exercises in one heading."""
+    cell = nbformat.v4.new_markdown_cell(
+        "### Exercise: `newton_schulz5` (3 points, 20 minutes, ★★)\n\n45 minutes later\n\n"
+        "### Exercises: `a`, `b` (8 points each, 30 minutes together, ★)\n\n"
+        "### Exercise: `c` (0.5 points, 1 minute, ★)"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    assert make_headers.exercise_minutes(notebook) == 51
 
 
 @pytest.mark.parametrize("assignment", assignments(ROOT), ids=lambda each: each.name)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,9 @@ from nbgrader.api import Gradebook
 from nbgrader.apps.api import NbGraderAPI
 from tiny_class import NAME, RIGHT, SCRIPTS, Class, text
 
-from autograder import build, classroom, grade
+from autograder import build, classroom, grade, results
 from autograder.config import assignments
-from autograder.nbgrader_parts.html import safe_markdown2html
+from autograder.nbgrader_parts.html import safe_markdown2html, score_table
 
 FULL = {"test_double": (2.0, False), "test_Counter": (1.5, False), "written_square": (None, True)}
 NOTHING = {
@@ -117,6 +118,45 @@ def test_feedback_shows_each_hidden_test_and_nothing_hidden(graded: Class) -> No
     assert '<a href="#written_square">Written response: written_square</a>' in page
     assert "The sign of the argument must survive." in page
     assert "mistakes" not in page and "twice_the_argument" not in page and "Rubric" not in page
+
+
+def test_feedback_says_once_what_several_tests_met(graded: Class) -> None:
+    """Two tests of one stub share a row, which lists what they tried; the other stub has one."""
+    page = graded.feedback("cem")
+    assert page.count("raised NotImplementedError") == 2
+    assert "<li><em>integers are doubled</em>: A whole number</li>" in page
+    assert "<li><em>negative numbers are doubled</em>: A negative number</li>" in page
+
+
+def hidden_test(name: str, message: str) -> results.TestResult:
+    return results.TestResult(f"test_{name}", "failed" if message else "passed", 1.0, message)
+
+
+def test_only_neighbours_with_the_same_sentence_share_a_row() -> None:
+    tests = [
+        hidden_test("one", "An `a`. Wrong. Look: 1 < 2."),
+        hidden_test("two", "A b. Wrong. Look: 1 < 2."),
+        hidden_test("three", ""),
+        hidden_test("four", ""),
+        hidden_test("five", "A c. Wrong. Look: 1 < 2."),
+        hidden_test("six", "A d. Wrong."),
+        hidden_test("seven", "There is no <policy>."),
+        hidden_test("eight", "There is no <policy>."),
+    ]
+    page = score_table(results.ExerciseResult(1.0, 4.0, tests), "")
+    rows = [re.sub("<strong>.*?</strong>", "", row) for row in page.split("<tr")[1:]]
+    inner = [re.findall("<td>(.*?)</td>", row)[1:] for row in rows]
+    assert inner == [
+        ["2\xa0tests", "Wrong. Look: 1 &lt; 2.<ul><li><em>one</em>: An <code>a</code></li>"
+         "<li><em>two</em>: A b</li></ul>"],
+        ["three", ""],
+        ["four", ""],
+        ["five", "A c. Wrong. Look: 1 &lt; 2."],
+        ["six", "A d. Wrong."],
+        ["2\xa0tests", "There is no &lt;policy&gt;.<ul><li><em>seven</em></li>"
+         "<li><em>eight</em></li></ul>"],
+    ]  # fmt: skip
+    assert [row.startswith(' class="danger"') for row in rows] == [True, False, False] + [True] * 3
 
 
 def test_pages_contain_no_script_of_a_student(graded: Class) -> None:

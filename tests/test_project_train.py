@@ -1,5 +1,6 @@
 """The project outside the notebook: sampling, resuming, and one process against two."""
 
+import html
 import json
 import shutil
 import subprocess
@@ -14,7 +15,9 @@ from tokenizers.models import BPE
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
-from sft2rl import project_results, reward, sampling, sweep, train
+from autograder.build import parse_source
+from autograder.config import find_assignment
+from sft2rl import models, project_results, reward, sampling, sweep, train, widgets_project
 from sft2rl.enumerable import EnumerableTask
 from sft2rl.models import REFERENCE, TabularLM, copy_of, load_model, load_tokenizer, seed_of
 from sft2rl.schedule import batch_rows, lr_factor
@@ -58,6 +61,37 @@ def test_the_same_luck_gives_the_same_text_in_any_batch(reference):
     whole = sampling.sample(reference, prompts, luck)
     parts = sampling.sample(reference, prompts, luck, batch_size=4)
     assert torch.equal(whole.input_ids, parts.input_ids)
+
+
+def test_own_policies_are_read_beside_those_of_the_course(reference, tmp_path, monkeypatch):
+    """The notebook's cell, in a folder with one trained policy, and with the widget it shows."""
+    notebook = parse_source(find_assignment("project"))
+    (cell,) = [each.source for each in notebook.cells if "side_by_side" in each.source]
+    own = copy_of(reference)
+    with torch.no_grad():
+        for weights in own.parameters():
+            weights.mul_(1.1)
+    models.save_policy(own, tmp_path / "policy_copg.safetensors")
+    monkeypatch.chdir(tmp_path)
+    shown = []
+    monkeypatch.setattr(widgets_project, "display", shown.append)
+    results, tokenizer = project_results.load(), load_tokenizer()
+    names = {
+        "Path": Path, "judge": reward.RewardModel.load(), "models": models, "results": results,
+        "reference": reference, "sampling": sampling, "tokenizer": tokenizer,
+        "widgets": widgets_project,
+    }  # fmt: skip
+    exec(cell, names)
+    texts = names["written"]
+    assert list(texts) == [*results.texts, "your policy_copg"]
+    assert sampling.shown_texts(reference, tokenizer) == results.texts["reference"]
+    assert texts["your policy_copg"] != results.texts["reference"]
+    starts = zip(texts["your policy_copg"], results.prompts, strict=True)
+    assert all(text.startswith(prompt) for text, prompt in starts)
+    ((choice, view),) = [each.children for each in shown]
+    choice.value = 5
+    assert "<b>your policy_copg</b>" in view.value
+    assert html.escape(texts["your policy_copg"][5]) in view.value
 
 
 def test_samples_have_the_model_s_frequencies():

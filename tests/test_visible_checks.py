@@ -1,4 +1,4 @@
-"""The visible checks that ship with the notebooks, on answers that are not there yet."""
+"""The visible checks that ship with the notebooks, on answers not there yet and on mistakes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from autograder.config import find_assignment
+from autograder.reference import load_reference
 from sft2rl import checks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,3 +45,32 @@ def test_a_stub_is_named_where_another_error_was_expected():
 
     with pytest.raises(checks.CheckFailed, match="^stub is not written yet"):
         check(stub)
+
+
+@pytest.fixture(scope="module")
+def project():
+    """The names of the project's notebook with the reference solution."""
+    return vars(load_reference(find_assignment("project")))
+
+
+@pytest.mark.parametrize(
+    ("mistake", "sentence"),
+    [
+        ("no_clipping", "if you do not clip the gradients before the step"),
+        ("clip_values", "if you clip every entry of the gradients"),
+        ("constant_lr", "if you never change the learning rate"),
+        ("lr_of_the_next_step", "if you take the learning rate of the next step"),
+        ("seed_ignored", "if you ignore the seed"),
+        ("same_rows_always", "if you take the first rows in every step"),
+        ("pairs_crossed", "if you mix up the two completions"),
+        ("gradients_pile_up", "if you add up the gradients of all steps"),
+        ("default_betas", "if you leave Adam's betas at their defaults"),
+        ("sgd", "if you take steps of plain descent"),
+    ],
+)
+def test_the_check_of_the_training_loop_names_the_mistake(project, mistake, sentence):
+    names = dict(project)
+    zoo = ROOT / "autograder/zoo/project/train_offline"
+    exec((zoo / f"mutant_{mistake}.py").read_text("utf-8"), names)
+    with pytest.raises(checks.CheckFailed, match=re.escape(sentence)):
+        names["check"].train_offline(names["train_offline"])

@@ -2,6 +2,8 @@
 
 import re
 
+from nbformat import NotebookNode
+
 from autograder import cells
 from autograder.build import parse_source
 from autograder.config import Assignment, assignments
@@ -11,6 +13,12 @@ def name(assignment: Assignment) -> str:
     """As the notebooks call each other: `09 · Preferences and DPO`."""
     number = assignment.name.split("_")[0]
     return f"{number} · {assignment.title}" if number.isdigit() else assignment.title
+
+
+def exercise_minutes(notebook: NotebookNode) -> int:
+    """The sum of the minutes that the headings of the exercises give."""
+    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    return sum(map(int, re.findall(r"^### Exercises?: .*\D(\d+) minutes?\b", prose, re.M)))
 
 
 def head(assignment: Assignment) -> tuple[str, str, str]:
@@ -23,7 +31,8 @@ def head(assignment: Assignment) -> tuple[str, str, str]:
     after = name(everything[place + 1]) if place + 1 < len(everything) else "your own work"
     return (
         f"# # {name(assignment)}",
-        f"# Lecture {assignment.section} · about {assignment.minutes} minutes · "
+        f"# Lecture {assignment.section} · about {assignment.minutes} minutes, "
+        f"{exercise_minutes(notebook)} of them for the exercises · "
         f"{machine:g} points by machine, {hand:g} by hand",
         f"# **Map** {before} → **{name(assignment)}** → {after}",
     )

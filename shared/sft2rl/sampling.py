@@ -24,6 +24,7 @@ from sft2rl.textdata import DATA
 PROMPTS = DATA / "llama" / "prompts.safetensors"
 MAX_NEW_TOKENS = 16
 OPENING = 3
+SHOWN_PROMPTS = 24
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,16 @@ def texts_of(tokenizer: PreTrainedTokenizer, completions: Completions) -> list[s
     """The text of every prompt with its completion, without tags."""
     texts = tokenizer.batch_decode(completions.input_ids, skip_special_tokens=True)
     return [text.strip() for text in texts]
+
+
+def shown_texts(model: torch.nn.Module, tokenizer: PreTrainedTokenizer) -> list[str]:
+    """What a policy writes to be read beside others: the same prompts and the same luck for all.
+
+    They are the first `SHOWN_PROMPTS` openings of the evaluation.
+    """
+    prompts = prompts_for(tokenizer, "evaluation")[:SHOWN_PROMPTS]
+    luck = draw_luck(len(prompts), seed=1)
+    return texts_of(tokenizer, sample(model, prompts, luck, **ends_of(tokenizer)))
 
 
 Pairs = dict[str, torch.Tensor]

@@ -32,10 +32,17 @@ from sft2rl.models import (
 )
 from sft2rl.project_results import load
 from sft2rl.reward import RewardModel
-from sft2rl.sampling import draw_luck, ends_of, prompts_for, sample, texts_of
+from sft2rl.sampling import (
+    SHOWN_PROMPTS,
+    draw_luck,
+    ends_of,
+    prompts_for,
+    sample,
+    shown_texts,
+    texts_of,
+)
 from sft2rl.train import Settings, evaluate, load_functions, train
 
-SHOWN_PROMPTS = 24
 SAMPLES_OF = ("sft", "dpo-0.5", "pg-mean-0.2", "copg-0.2", "pg-none-0.2-2", "rloo-0.2")
 
 
@@ -169,14 +176,11 @@ def collect(
         rounded_own = {k: round(v, 4) for k, v in own.items()}
         facts.write_text(json.dumps({"reference": rounded_own, "optimum": optimum}))
     prompts = prompts_for(tokenizer, "evaluation")[:SHOWN_PROMPTS]
-    luck = draw_luck(len(prompts), seed=1)
-    ends = ends_of(tokenizer)
-    texts = {"reference": texts_of(tokenizer, sample(reference, prompts, luck, **ends))}
+    texts = {"reference": shown_texts(reference, tokenizer)}
     for name in SAMPLES_OF:
         path = runs / f"{name}.seed0" / "policy.safetensors"
         if path.is_file():
-            policy = load_policy(path, reference)
-            texts[name] = texts_of(tokenizer, sample(policy, prompts, luck, **ends))
+            texts[name] = shown_texts(load_policy(path, reference), tokenizer)
     data = {
         **json.loads(facts.read_text()),
         "runs": rounded,

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 01 · Tokenizer
 #
-# Lecture I.A · about 150 minutes · 30 points by machine, 4 by hand
+# Lecture I.A · about 180 minutes, 145 of them for the exercises · 30 points by machine, 4 by hand
 #
 # **You will be able to**
 #

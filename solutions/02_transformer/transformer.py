@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 02 · Transformer
 #
-# Lecture I.B-C · about 180 minutes · 33 points by machine, 4 by hand
+# Lecture I.B-C · about 210 minutes, 168 of them for the exercises · 33 points by machine, 4 by hand
 #
 # **You will be able to**
 #

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 03 · Rotary positions
 #
-# Lecture I.C · about 120 minutes · 13 points by machine, 4 by hand
+# Lecture I.C · about 120 minutes, 75 of them for the exercises · 13 points by machine, 4 by hand
 #
 # **You will be able to**
 #

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 04 · Decoding
 #
-# Lecture I.D · about 120 minutes · 18 points by machine, 4 by hand
+# Lecture I.D · about 120 minutes, 99 of them for the exercises · 18 points by machine, 4 by hand
 #
 # **You will be able to**
 #

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 05 · KV cache
 #
-# Lecture I.E.1 · about 120 minutes · 10 points by machine, 4 by hand
+# Lecture I.E.1 · about 120 minutes, 88 of them for the exercises · 10 points by machine, 4 by hand
 #
 # **You will be able to**
 #

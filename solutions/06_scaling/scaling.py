@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 06 · Mixture of experts and data parallelism
 #
-# Lecture I.E.2-3 · about 120 minutes · 16 points by machine, 4 by hand
+# Lecture I.E.2-3 · about 120 minutes, 105 of them for the exercises · 16 points by machine, 4 by hand
 #
 # **You will be able to**
 #

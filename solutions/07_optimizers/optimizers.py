@@ -14,7 +14,7 @@
 # %% [markdown]
 # # 07 · Optimisers
 #
-# Lecture II.A-B · about 120 minutes · 12 points by machine, 4 by hand
+# Lecture II.A-B · about 120 minutes, 70 of them for the exercises · 12 points by machine, 4 by hand
 #
 # **You will be able to**
 #

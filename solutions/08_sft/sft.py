@@ -14,7 +14,7 @@
 # %% [markdown]
 # # 08 · Pretraining and supervised fine-tuning
 #
-# Lecture II.D.1 · about 150 minutes · 16 points by machine, 4 by hand
+# Lecture II.D.1 · about 150 minutes, 120 of them for the exercises · 16 points by machine, 4 by hand
 #
 # **You will be able to**
 #

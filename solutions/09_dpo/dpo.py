@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 09 · Preferences and DPO
 #
-# Lecture II.D.2 · about 180 minutes · 28 points by machine, 4 by hand
+# Lecture II.D.2 · about 210 minutes, 185 of them for the exercises · 28 points by machine, 4 by hand
 #
 # People find it hard to say *how good* an answer is and easy to say *which of two* is better. This
 # notebook goes from such votes to a trained policy: first by way of a reward model, then without

@@ -14,7 +14,7 @@
 # %% [markdown]
 # # 10 · Policy gradient and RLOO
 #
-# Lecture II.E.1-2 · about 180 minutes · 28 points by machine, 4 by hand
+# Lecture II.E.1-2 · about 180 minutes, 150 of them for the exercises · 28 points by machine, 4 by hand
 #
 # **You will be able to**
 #

@@ -14,7 +14,7 @@
 # %% [markdown]
 # # 11 · Contrastive policy gradient
 #
-# Lecture II.E.3 · about 180 minutes · 24 points by machine, 4 by hand
+# Lecture II.E.3 · about 180 minutes, 131 of them for the exercises · 24 points by machine, 4 by hand
 #
 # **You will be able to**
 #

@@ -14,7 +14,7 @@
 # %% [markdown]
 # # 12 · Trust regions, PPO and GRPO
 #
-# Lecture II.E.4 · about 150 minutes · 13 points by machine, 4 by hand
+# Lecture II.E.4 · about 150 minutes, 75 of them for the exercises · 13 points by machine, 4 by hand
 #
 # **You will be able to**
 #

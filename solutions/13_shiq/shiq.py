@@ -14,7 +14,7 @@
 # %% [markdown]
 # # 13 · Multi-turn, soft Bellman and ShiQ
 #
-# Lecture appendix · about 210 minutes · 33 points by machine, 4 by hand
+# Lecture appendix · about 240 minutes, 225 of them for the exercises · 33 points by machine, 4 by hand
 #
 # **You will be able to**
 #

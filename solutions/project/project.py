@@ -14,12 +14,13 @@
 # %% [markdown]
 # # Final project
 #
-# Lecture practical · about 600 minutes · 60 points by machine, 12 by hand
+# Lecture practical · about 600 minutes, 175 of them for the exercises · 60 points by machine, 12 by hand
 #
 # You take a small language model that writes film reviews, and what real people thought of real
 # reviews, and you make the model write reviews that people would rate highly, without letting it
 # forget how to write. You do it four times, from the same stored data, with four losses, three of
-# them yours; then you judge the results, and your own judge.
+# them yours; then you judge the results, and your own judge. Of the ten hours the exercises take
+# about three; the rest is for reading, for settings of your own and their runs, and for the report.
 #
 # **You will be able to**
 #
@@ -1083,12 +1084,17 @@ for method in ("copg", "pg"):
 #
 # ### Read what they write
 #
-# Numbers are not the product; the texts are. Same prompt, same luck, all policies (seed 0 of the
-# course's runs). What does each gain, and what does it lose? Which phrases does everybody discover?
+# Numbers are not the product; the texts are. Same prompt, same luck, all policies: those of the
+# course (seed 0 of its runs) and, once they are trained, your own. What does each gain, and what does
+# it lose? Which phrases does everybody discover?
 
 # %% tags=["show"]
-scores = {name: judge.rewards(texts).tolist() for name, texts in results.texts.items()}
-widgets.side_by_side(results.prompts, results.texts, scores)
+written = dict(results.texts)
+for path in sorted(Path().glob("policy_*.safetensors")):
+    mine = models.load_policy(path, reference)
+    written[f"your {path.stem}"] = sampling.shown_texts(mine, tokenizer)
+scores = {name: judge.rewards(texts).tolist() for name, texts in written.items()}
+widgets.side_by_side(results.prompts, written, scores)
 
 # %% [markdown]
 # ### Online, if you have the time

@@ -73,6 +73,7 @@ class Channel:
         functions: call-backs of the grader that were handed over, by number.
         forks: the nonces of the forks that are open, innermost last.
         device: where the sandbox says that tensors lie which are handed over.
+        waiting: how many requests have had no reply.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -80,6 +81,7 @@ class Channel:
         self.functions: list[Callable[..., Any]] = []
         self.forks: list[str] = []
         self.device = "cpu"
+        self.waiting = 0
         self._depth = 0
 
     def request(
@@ -95,8 +97,11 @@ class Channel:
         left = Patience(self.sandbox, patience)
         header = {"op": op, "nonce": nonce, **fields}
         try:
+            self.waiting += 1
             wire.send(self.sandbox.sock, header, encoder.blobs if encoder else [])
-            return self._wait(nonce, left)
+            reply = self._wait(nonce, left)
+            self.waiting -= 1
+            return reply
         except (EOFError, ConnectionError) as error:
             raise ChannelBroken(self.sandbox.how_it_ended()) from error
         except TimeoutError as error:

@@ -10,6 +10,7 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any, Literal
 
+import nbformat
 import pytest
 from _pytest.runner import runtestprotocol
 from nbformat import NotebookNode
@@ -22,6 +23,7 @@ from autograder.outputs import clean_outputs
 from autograder.reference import load_reference
 from autograder.results import ExerciseResult, Incident, Result, TestResult
 from autograder.sandbox import SandboxLost
+from autograder.stateless import state_kept
 from autograder.student import CheckFailed, Student, StudentFailed
 from autograder.submission import Submission, graded_cells
 from autograder.suite import Draw
@@ -54,6 +56,8 @@ class HiddenTest:
         return (inspect.getdoc(self.item.function) or "").split("\n")[0]
 
 
+# By a test's name, its result and the incident code, if any.
+Found = dict[str, tuple[TestResult, str]]
 # Whether to run a test, given the results of its exercise so far.
 Wanted = Callable[[HiddenTest, list[TestResult]], bool]
 
@@ -78,6 +82,14 @@ class Suite:
     @cached_property
     def preload(self) -> tuple[str, ...]:
         return preload_of(self.assignment.suite_files)
+
+    @cached_property
+    def released(self) -> frozenset[str]:
+        """The sources of the released cells that are not for students to write."""
+        if not self.assignment.released.is_file():
+            return frozenset()
+        notebook = nbformat.read(self.assignment.released, as_version=4)
+        return frozenset(source for _, name, source in graded_cells(notebook) if not name)
 
     def _declared(self, name: str) -> dict[str, list[str]]:
         tables = [getattr(module, name, {}) for module in self.modules]
@@ -175,10 +187,17 @@ class _Grading:
     wanted: Wanted | None = None
     incidents: list[Incident] = field(default_factory=list)
     defined: frozenset[str] = frozenset()
+    sharing: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return self.suite.assignment.limits.test_cpu_seconds
 
     def run(self) -> Result:
         self.defined = self._defined()
-        exercises = {name: self._exercise(name, {}) for name in self.points}
+        self.sharing = self.wanted is None and not self._state_kept()
+        found = self._together(list(self.points), {})
+        exercises = {name: self._exercise(name, {}, found) for name in self.points}
         self._forgive_dependencies(exercises)
         self._look_for_forbidden(exercises)
         incidents = [*self.submission.incidents, *self.incidents]
@@ -193,7 +212,50 @@ class _Grading:
         found = reply.get("defined")
         return frozenset(name for name in self.points if isinstance(found, list) and name in found)
 
-    def _exercise(self, name: str, bindings: dict[str, Any]) -> ExerciseResult:
+    def _state_kept(self) -> str:
+        """Why a test might depend on those before it in the same fork; "" if none can."""
+        if self.submission.device != "cpu":
+            return "the memory of a GPU"
+        sources = [source for _, _, source in self.submission.cells]
+        return state_kept(sources, self.suite.released, self.points)
+
+    def _together(self, names: list[str], bindings: dict[str, Any]) -> Found:
+        """What tests find that run one after another in one fork, where that changes nothing.
+
+        What disturbs the fork (a crash, an error in the suite, a check that fails in a call-back)
+        ends it, and is not kept: that test, and what is left of its exercise, is asked again alone.
+        """
+        found: Found = {}
+        names = [name for name in names if self.sharing and name in self.defined]
+        while names:
+            try:
+                with self.submission.fork(self.seconds):
+                    self._bind(bindings)
+                    while names:
+                        self._exercise_together(names.pop(0), found)
+            except SandboxLost:
+                raise
+            except Exception:
+                continue
+        return found
+
+    def _exercise_together(self, name: str, found: Found) -> None:
+        for test in self.suite.tests:
+            if test.exercise != name:
+                continue
+            waiting = self.submission.channel.waiting
+            try:
+                self._ask(test, frozenset(self.points))
+            except CheckFailed as error:
+                if isinstance(error, StudentFailed) and not error.believed:
+                    raise
+                found[test.name] = self._failure(test, error)
+                if self.submission.channel.waiting != waiting:
+                    raise
+            else:
+                found[test.name] = TestResult(test.name, "passed", test.weight), ""
+
+    def _exercise(self, name: str, bindings: dict[str, Any], found: Found) -> ExerciseResult:
         results, timeouts = [], 0
         for test in self.suite.tests:
             if test.exercise != name:
@@ -208,7 +270,7 @@ class _Grading:
                 results.append(_failed(test, "Not tried: two tests before it ran out of time."))
                 continue
             try:
-                result, code = self._test(test, bindings)
+                result, code = found.get(test.name) or self._test(test, bindings)
             except SandboxLost:
                 raise
             except Exception as error:
@@ -221,51 +283,60 @@ class _Grading:
         return _share(results, self.points[name])
 
     def _test(self, test: HiddenTest, bindings: dict[str, Any]) -> tuple[TestResult, str]:
-        """Run one test in a fork; returns its result and the incident code, if any.
+        """The result of one test, in a fork of its own, and the incident code, if any.
 
         A test that fails on a GPU counts as it does on the CPU, so that a score does not depend on
         the machine.
         """
-        text, code, device = self._ask(test, bindings, self.submission.device)
-        if text is not None and device != "cpu":
-            text, code, _ = self._ask(test, bindings, "cpu")
-            if text is None:
+        error, device = self._alone(test, bindings, self.submission.device)
+        if error is not None and device != "cpu":
+            error, _ = self._alone(test, bindings, "cpu")
+            if error is None:
                 self._note("cpu-only", test.exercise, _CPU_ONLY)
-        if code and code != "raised":
-            self._note(code, test.exercise, text or "")
-        if text is None:
-            return TestResult(test.name, "passed", test.weight), code
-        return _failed(test, text), code
+        if error is None:
+            return TestResult(test.name, "passed", test.weight), ""
+        if not isinstance(error, CheckFailed | ChannelBroken):
+            raise error
+        return self._failure(test, error)
 
-    def _ask(
+    def _alone(
         self, test: HiddenTest, bindings: dict[str, Any], device: str
-    ) -> tuple[str | None, str, str]:
-        """What is wrong (None if nothing is), the incident code, and where the inputs lay."""
-        draw = Draw(self.key, self.suite.assignment.name, test.exercise, test.name)
-        seconds = self.suite.assignment.limits.test_cpu_seconds
-        code, text = "", None
+    ) -> tuple[Exception | None, str]:
+        """What a test raises in a fork of its own, and where its inputs lay."""
         try:
-            with self.submission.fork(seconds, device) as device:
-                student = Student(self.submission, seconds, draw.seed % 2**31, test.inplace)
-                if bindings:
-                    student.bind(bindings)
-                error = self.suite.plugin.run(test.item, student, draw)
-                if error is not None:
-                    raise error
-        except StudentFailed as error:
-            text, code = str(error), error.code
-        except CheckFailed as error:
-            text = str(error)
-        except ChannelBroken as error:
-            code = f"test-{error.code}"
-            text = _BROKEN.get(error.code, _BROKEN["crash"])
+            with self.submission.fork(self.seconds, device) as device:
+                self._bind(bindings)
+                self._ask(test)
         except SandboxLost:
             raise
         except Exception as error:
-            if device == "cpu":
-                raise
-            text = repr(error)  # nobody reads it: the CPU decides whether the suite is broken
-        return text, code, device
+            return error, device
+        return None, device
+
+    def _bind(self, bindings: dict[str, Any]) -> None:
+        if bindings:
+            Student(self.submission, self.seconds).bind(bindings)
+
+    def _ask(self, test: HiddenTest, only: frozenset[str] | None = None) -> None:
+        """Run a test in the fork that is open; raises what it raises."""
+        draw = Draw(self.key, self.suite.assignment.name, test.exercise, test.name)
+        student = Student(self.submission, self.seconds, draw.seed % 2**31, test.inplace, only)
+        if (error := self.suite.plugin.run(test.item, student, draw)) is not None:
+            raise error
+
+    def _failure(
+        self, test: HiddenTest, error: CheckFailed | ChannelBroken
+    ) -> tuple[TestResult, str]:
+        """The result of a test that raised this, and the incident code, if any."""
+        code, text = "", str(error)
+        if isinstance(error, StudentFailed):
+            code = error.code
+        elif isinstance(error, ChannelBroken):
+            code = f"test-{error.code}"
+            text = _BROKEN.get(error.code, _BROKEN["crash"])
+        if code and code != "raised":
+            self._note(code, test.exercise, text)
+        return _failed(test, text), code
 
     def _forgive_dependencies(self, exercises: dict[str, ExerciseResult]) -> None:
         """Score exercises again with the reference in the place of what they depend on."""
@@ -281,7 +352,7 @@ class _Grading:
             bindings = {each: getattr(module, each) for each in broken}
             if any(isinstance(function, type) for function in bindings.values()):
                 continue
-            again = self._exercise(name, bindings)
+            again = self._exercise(name, bindings, self._together([name], bindings))
             if (again.score or 0) > (result.score or 0):
                 exercises[name] = again
                 listed = ", ".join(broken)

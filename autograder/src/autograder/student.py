@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,15 @@ class StudentFailed(CheckFailed):
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)
         self.code = code
+
+    @property
+    def believed(self) -> bool:
+        """Whether it would be the same without the tests before it, in code that keeps nothing."""
+        return self.code in ("", "raised", "test-timeout")
+
+
+class NotShared(Exception):
+    """A test calls what is not proved to keep nothing: it needs a fork of its own."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +70,26 @@ class Student:
     Attributes:
         inplace: whether calls may change their arguments.
         seed: what the global random generators are set to before each call.
+        only: the functions that may be called, in a fork that other tests used before; None in a
+            fork of its own.
     """
 
     def __init__(
-        self, submission: Submission, cpu_seconds: float, seed: int = 0, inplace: bool = False
+        self,
+        submission: Submission,
+        cpu_seconds: float,
+        seed: int = 0,
+        inplace: bool = False,
+        only: Container[str] | None = None,
     ) -> None:
         self._submission = submission
         self._cpu_seconds = cpu_seconds
         self._sources = {name: source for _, name, source in submission.cells if name}
         self.seed = seed
         self.inplace = inplace
+        self.only = only
+        # With the first request, the CPU seconds are counted anew.
+        self._renewal: dict[str, Any] = {} if only is None else {"allow": cpu_seconds}
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -80,6 +100,7 @@ class Student:
         self, name: str, args: tuple, kwargs: dict[str, Any], target: int | None = None
     ) -> Any:
         """The value of a call of a function (`target` None), an object or one of its methods."""
+        self._see_allowed(name if target is None else None)
         fields = self._arguments(args, kwargs)
         return self._ask("call", name=name, object=target, **fields)
 
@@ -100,6 +121,7 @@ class Student:
             cotangent: what a non-scalar value is multiplied with; its shape.
             item: which entry of a returned tuple, list or dict is differentiated.
         """
+        self._see_allowed(name)
         fields = self._arguments(args, kwargs, cotangent)
         got = self._ask("grad", name=name, wrt=list(wrt), item=item, **fields)
         value = got.get("value") if isinstance(got, dict) else None
@@ -132,6 +154,10 @@ class Student:
         tree = encoder.encode({name: (f, pullback(f)) for name, f in functions.items()})
         self._request("bind", encoder=encoder, value=tree)
 
+    def _see_allowed(self, name: str | None) -> None:
+        if self.only is not None and name is not None and name not in self.only:
+            raise NotShared(name)
+
     def _arguments(self, args: tuple, kwargs: dict[str, Any], cotangent: Any = None) -> dict:
         encoder = self._encoder()
         fields = {
@@ -155,8 +181,9 @@ class Student:
         return encoder
 
     def _request(self, op: str, **fields: Any) -> Reply:
+        renewal, self._renewal = self._renewal, {}
         try:
-            return self._submission.channel.request(op, self._cpu_seconds, **fields)
+            return self._submission.channel.request(op, self._cpu_seconds, **fields, **renewal)
         except ForkEnded as error:
             code, text = _endings(error.status)
             raise StudentFailed(text, code) from error
@@ -270,6 +297,10 @@ class _Raised(StudentFailed):
         hint = _HINTS.get(name, "")
         super().__init__(f"Your code raised {name}.{hint}", "raised")
         self.name = name
+
+    @property
+    def believed(self) -> bool:
+        return self.name != "MemoryError"  # others may have left less of it
 
 
 _HINTS = {

@@ -248,18 +248,21 @@ def copg_loss(fn):
 
 
 class _Bigram(torch.nn.Module):
-    """Logits from the current token alone, and dropout that must stay off."""
+    """Logits from the current token alone, and dropout that must stay off.
+
+    They are 4 times the table, so that the gradients are longer than 1 and have to be clipped.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(5)
-        self.table = torch.nn.Parameter(torch.randn(4, 4, generator=generator, dtype=F64))
+        self.table = torch.nn.Parameter(torch.randn(4, 4, generator=generator, dtype=F64) / 4)
         self.dropout = torch.nn.Dropout(0.5)
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None
     ) -> SimpleNamespace:
-        return SimpleNamespace(logits=self.dropout(self.table)[input_ids])
+        return SimpleNamespace(logits=4 * self.dropout(self.table)[input_ids])
 
     def generate(self, *args: Any, **kwargs: Any) -> None:
         fail("An offline loop does not sample: `generate` was called.")
@@ -281,7 +284,7 @@ def _bigram_pairs() -> dict[str, torch.Tensor]:
 
 @visible_check
 def train_offline(fn):
-    """What a checkpoint holds, and that an interrupted run ends like an uninterrupted one."""
+    """What a checkpoint holds, two losses of a run, and that a run may be interrupted."""
     pairs, straight = _bigram_pairs(), _Bigram().eval()
     before = copy.deepcopy(pairs)
     seen: list[tuple[int, float]] = []
@@ -296,6 +299,7 @@ def train_offline(fn):
     equal([step for step, _ in seen], list(range(7)), "the steps that log was called with")
     if any(not torch.equal(pairs[name], before[name]) for name in pairs):
         fail("The pairs were changed.")
+    _same_run(whole["losses"])
     broken = _Bigram().eval()
     half = fn(broken, pairs, "sft", 0.5, **options, stop=3)
     equal(half["step"], 3, "the number of steps done with stop=3")
@@ -318,6 +322,36 @@ def train_offline(fn):
     beyond = fn(_Bigram().eval(), pairs, "sft", 0.5, **options, stop=9)
     equal(beyond["step"], 7, "the number of steps done with steps=7 and stop=9")
     passed("train_offline")
+
+
+def _same_run(losses: list[float]) -> None:
+    """The first loss, which shows the rows, and the last one, which shows the steps before it."""
+    close(
+        losses[0],
+        4.3204415978469,
+        "the loss of step 0 (SFT, seed=3), before anything was learnt",
+        mistakes={
+            "ignore the seed: hand it to batch_rows": 4.2584731293063,
+            "take the first rows in every step: ask batch_rows": 4.2687539447516,
+            "mix up the two completions of a pair": 4.0385989811453,
+        },
+        rtol=1e-5,
+    )
+    close(
+        losses[-1],
+        3.4563994421241,
+        "the loss of step 6, after six steps (gradients zeroed and clipped, learning rate, Adam)",
+        mistakes={
+            "do not clip the gradients before the step: clip their norm to 1": 3.4575140288201,
+            "clip every entry of the gradients: it is their norm that is clipped": 3.447361374634,
+            "never change the learning rate: it is lr * lr_factor(step, steps)": 3.1720984136343,
+            "take the learning rate of the next step: steps count from 0": 3.3664340220966,
+            "add up the gradients of all steps: zero them before each backward": 3.4281072180935,
+            "leave Adam's betas at their defaults: they are (0.9, 0.99) here": 3.4566346733063,
+            "take steps of plain descent: the optimiser is Adam": 3.7304669956065,
+        },
+        rtol=1e-5,
+    )
 
 
 def _same(got: list[float], want: list[float], what: str) -> None:

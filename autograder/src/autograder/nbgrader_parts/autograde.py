@@ -40,7 +40,7 @@ class CourseAutograde(Autograde):
 
     @property
     def _input_directory(self) -> str:
-        return self._staged if self._sanitizing else self.coursedir.autograded_directory
+        return self._staged
 
     def start(self) -> None:
         with tempfile.TemporaryDirectory(prefix="staged-") as folder:
@@ -60,6 +60,12 @@ class CourseAutograde(Autograde):
         super().init_assignment(assignment_id, student_id)
         with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as book:
             extensions.enter(book, Course(Path(self.coursedir.root)), assignment_id, student_id)
+
+    def convert_single_notebook(self, notebook_filename: str) -> None:
+        """In one pass: nbgrader's first one would read, check and write what was just rebuilt."""
+        self._sanitizing = False
+        self._init_preprocessors()
+        super(Autograde, self).convert_single_notebook(notebook_filename)
 
     def _stage(self) -> None:
         """Rebuild every chosen submission in the temporary folder."""

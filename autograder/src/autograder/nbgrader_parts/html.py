@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache, wraps
 from html import escape
+from itertools import groupby
 from typing import Any
 
 import bleach
@@ -20,7 +21,7 @@ from nbformat import NotebookNode
 from traitlets import Bool
 
 from autograder.nbgrader_parts import formulas
-from autograder.results import ExerciseResult
+from autograder.results import ExerciseResult, TestResult
 
 TAGS = [
     *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote"),
@@ -93,24 +94,52 @@ def _allowed(tag: str, name: str, value: str) -> bool:
 
 
 def score_table(result: ExerciseResult, status: str) -> str:
-    """One row per hidden test, or the reason why none was run."""
+    """The hidden tests, one per row or more where they agree; or the reason why none was run."""
     if result.score is None:
         head = f"To be graded by hand: of {result.max_score:g} points"
     else:
         head = f"{result.score:.4g} of {result.max_score:g} points"
     if status:
         return f"<div><strong>{head}</strong><br>{escape(status)}</div>"
-    rows = "".join(
-        f'<tr class="{"success" if test.outcome == "passed" else "danger"}">'
-        f"<td><strong>{_mark(test.outcome)}</strong></td>"
-        f"<td>{escape(_words(test.name))}</td>"
-        f"<td>{_inline_code(test.message)}</td></tr>"
-        for test in result.tests
-    )
+    rows = "".join(_rows(list(tests)) for _, tests in groupby(result.tests, _outcome))
     return (
         f"<div><strong>{head}</strong></div>"
         f'<table class="table table-condensed"><tbody>{rows}</tbody></table>'
     )
+
+
+def _parts(test: TestResult) -> tuple[str, str]:
+    """What a failed test tried, and the sentence about it; scoring writes `tried. Sentence`."""
+    tried, stop, sentence = test.message.partition(". ")
+    return (tried, sentence) if stop else ("", test.message)
+
+
+def _outcome(test: TestResult) -> tuple[str, str]:
+    return test.outcome, _parts(test)[1]
+
+
+def _rows(tests: list[TestResult]) -> str:
+    """Neighbours of the same outcome: a row each, or one row where a sentence says it for all."""
+    outcome, sentence = _outcome(tests[0])
+    if outcome == "failed" and len(tests) > 1:
+        items = "".join(f"<li>{_listed(test)}</li>" for test in tests)
+        return _row(outcome, f"{len(tests)}\xa0tests", f"{_inline_code(sentence)}<ul>{items}</ul>")
+    return "".join(
+        _row(outcome, escape(_words(test.name)), _inline_code(test.message)) for test in tests
+    )
+
+
+def _row(outcome: str, name: str, text: str) -> str:
+    colour = "success" if outcome == "passed" else "danger"
+    return (
+        f'<tr class="{colour}"><td><strong>{_mark(outcome)}</strong></td>'
+        f"<td>{name}</td><td>{text}</td></tr>"
+    )
+
+
+def _listed(test: TestResult) -> str:
+    name, tried = f"<em>{escape(_words(test.name))}</em>", _parts(test)[0]
+    return f"{name}: {_inline_code(tried)}" if tried else name
 
 
 def _mark(outcome: str) -> str:

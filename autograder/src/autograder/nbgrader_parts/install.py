@@ -56,8 +56,8 @@ def configure(config: Config, root: Path) -> None:
     config.ExchangeReleaseAssignment.force = True
     config.ExchangeFactory.collect = f"{PARTS}.collect.SafeCollect"
     config.GenerateAssignment.preprocessors = generate_preprocessors()
-    # Rebuilding on the release has replaced what nbgrader would overwrite from its database.
-    config.Autograde.sanitize_preprocessors = [f"{NBGRADER}.CheckCellMetadata"]
+    # Rebuilding on the release has replaced what nbgrader would overwrite from its database, and
+    # check. So there is one pass only (CourseAutograde).
     config.Autograde.autograde_preprocessors = [
         f"{PARTS}.execute.SandboxExecute",
         f"{PARTS}.save.TrustedSaveAutoGrades",

@@ -7,7 +7,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook
 from nbgrader.preprocessors import SaveAutoGrades
 
 from autograder import cells, incidents
@@ -25,15 +25,17 @@ class TrustedSaveAutoGrades(SaveAutoGrades):
         self.student_id = names["student"]
         with Gradebook(names["db_url"]) as self.gradebook:
             # nbgrader's own step would open the gradebook itself, and commit after every cell.
+            submission = self.gradebook.find_submission_notebook(*self._submission())
+            self.grades = {grade.name: grade for grade in submission.grades}
+            self.comments = {comment.name: comment for comment in submission.comments}
             nb, resources = super(SaveAutoGrades, self).preprocess(nb, resources)
             self._review_what_is_missing(nb)
             self.gradebook.db.commit()
         return nb, resources
 
     def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
-        try:
-            grade = self.gradebook.find_grade(cells.grade_id(cell), *self._submission())
-        except MissingEntry:
+        grade = self.grades.get(cells.grade_id(cell))
+        if grade is None:
             self.log.warning("%s is not in the gradebook", cells.grade_id(cell))
             return
         if cells.is_written(cell):
@@ -57,9 +59,8 @@ class TrustedSaveAutoGrades(SaveAutoGrades):
         return score if math.isfinite(score) and 0 <= score <= max_score else None
 
     def _add_comment(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
-        try:
-            comment = self.gradebook.find_comment(cells.grade_id(cell), *self._submission())
-        except MissingEntry:
+        comment = self.comments.get(cells.grade_id(cell))
+        if comment is None:
             return
         unchanged = cells.nbgrader(cell).get("checksum") == utils.compute_checksum(cell)
         result = _result(resources)
@@ -69,9 +70,8 @@ class TrustedSaveAutoGrades(SaveAutoGrades):
     def _review_what_is_missing(self, nb: NotebookNode) -> None:
         """An exercise that this version of the notebook does not have is for a person."""
         present = {cells.grade_id(cell) for cell in nb.cells}
-        submission = self.gradebook.find_submission_notebook(*self._submission())
-        for grade in submission.grades:
-            if grade.name not in present:
+        for name, grade in self.grades.items():
+            if name not in present:
                 grade.auto_score, grade.needs_manual_grade = None, True
 
     def _submission(self) -> tuple[str, str, str]:
