@@ -194,3 +194,8 @@ def test_a_score_does_not_depend_on_the_gpu(tmp_path):
         assert incidents.notes(with_gpu) == [] and len(incidents.notes(with_gpu, staff=True)) > 0
         messages = [test.message for test in with_gpu.exercises["ranks"].tests]
         assert any("Count from zero" in each for each in messages) == (answer == WRONG)
+
+
+def test_on_a_gpu_tests_share_no_fork(tmp_path, monkeypatch):
+    monkeypatch.setattr("autograder.scoring.state_kept", lambda *_: "")
+    assert score(tmp_path, RIGHT).exercises["ranks"].score == 2
