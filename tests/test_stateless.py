@@ -345,6 +345,17 @@ def g(x):
 def f(x):
     return x
 
+# --- a getattr that is not Python's
+getattr = (lambda n: lambda *x: n.append(x) or len(n))([])
+def f(x):
+    return getattr(x, "sum")
+
+# --- an annotation in a class that is evaluated
+class C:
+    n: math.sqrt(4)
+def f(x):
+    return C()
+
 # --- text that is not Python
 def f(x:
     return x

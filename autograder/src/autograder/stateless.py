@@ -112,7 +112,7 @@ class _Notebook:
             if (name := todo.pop()) in read:
                 continue
             read.add(name)
-            if len(kinds := self._kinds(name)) > 1 or kinds - {"function", "class"}:
+            if len(kinds := self.kinds(name)) > 1 or kinds - {"function", "class"}:
                 raise _Kept(f"{name} is bound in another way than by one def or class")
             for function in self.functions.get(name, ()):
                 todo += _Reader(self, function).read()
@@ -133,8 +133,10 @@ class _Notebook:
                     if name.startswith("__") and name not in METHODS:
                         raise _Kept(f"class {node.name} has {name}")
                     uses += _Reader(self, each, method=True).read()
-                case ast.Expr(ast.Constant()) | ast.AnnAssign(value=None) | ast.Pass():
+                case ast.Expr(ast.Constant()) | ast.Pass():
                     pass
+                case ast.AnnAssign(target=ast.Name(), annotation=annotation, value=None):
+                    _see_annotation(annotation)
                 case ast.Assign(targets=[ast.Name()], value=value) if _is_constant(value):
                     pass
                 case _:
@@ -151,7 +153,7 @@ class _Notebook:
         "table", "variable" or "builtin"."""
         if _REBOUND.fullmatch(name):
             raise _Kept(f"the name {name}, which may be rebound")
-        kinds = self._kinds(name)
+        kinds = self.kinds(name)
         paths = self.imports.get(name, set())
         if len(kinds) > 1 or len(paths) > 1:
             raise _Kept(f"{name} is bound in more ways than one")
@@ -159,7 +161,7 @@ class _Notebook:
             raise _Kept(f"the name {name}")
         return next(iter(paths or kinds), "builtin")
 
-    def _kinds(self, name: str) -> set[str]:
+    def kinds(self, name: str) -> set[str]:
         kinds: dict[str, Container[str]] = {
             "function": self.functions,
             "class": self.classes,
@@ -276,20 +278,24 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         match node:
-            case ast.Call(ast.Attribute(ast.Call(ast.Name("super"), [], []), "__init__"), [], []):
+            case ast.Call(
+                ast.Attribute(ast.Call(ast.Name("super") as super_, [], []), "__init__"), [], []
+            ) if self._is_python(super_):
                 return  # of one of the bases that are allowed
-            case ast.Call(ast.Name("getattr" | "hasattr"), [of, ast.Constant(str(name)), *default]):
+            case ast.Call(
+                ast.Name("getattr" | "hasattr") as get, [of, ast.Constant(str(name)), *default], []
+            ) if self._is_python(get):
                 self._see(ast.copy_location(ast.Attribute(of, name, ast.Load()), node))
                 for each in default:
                     self.visit(each)
                 return
-            case ast.Call(ast.Name("isinstance"), [of, kinds]) if self._is_builtin(node.func):
+            case ast.Call(ast.Name("isinstance"), [of, kinds], []) if self._is_python(node.func):
                 self.visit(of)
                 for each in kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]:
                     self._see(each, "kind")
                 return
         self._see(node.func, "call")
-        reads = self._is_builtin(node.func) and ast.unparse(node.func) in READERS
+        reads = self._is_python(node.func) and ast.unparse(node.func) in READERS
         for argument in (*node.args, *node.keywords):
             if not (reads and self._is_table(argument)):
                 self.visit(argument)
@@ -372,18 +378,18 @@ class _Reader(ast.NodeVisitor):
             return _is_constant(value)
         return self.notebook.path(*_chain(value)) in VALUES | {"constant"}
 
-    def _is_builtin(self, node: ast.AST) -> bool:
-        return self._meaning(node) == "builtin"
-
-    def _meaning(self, node: ast.AST) -> str:
-        """What a global name stands for; "" for anything else."""
-        if isinstance(node, ast.Name) and self._is_global(node):
-            return self.notebook.meaning(node.id)
-        return ""
+    def _is_python(self, node: ast.AST) -> bool:
+        """Whether this is a name that nothing in the notebook binds."""
+        return isinstance(node, ast.Name) and self._is_global(node) and not self._kinds(node)
 
     def _is_table(self, node: ast.AST) -> bool:
         """Whether this is a released table, which has nothing in it that could be changed."""
-        return self._meaning(node) == "table"
+        return (
+            isinstance(node, ast.Name) and self._is_global(node) and self._kinds(node) == {"table"}
+        )
+
+    def _kinds(self, name: ast.Name) -> set[str]:
+        return self.notebook.kinds(name.id)
 
     def _decorators(self, function: ast.FunctionDef) -> None:
         for each in function.decorator_list:
