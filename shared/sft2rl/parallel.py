@@ -66,10 +66,10 @@ class TinyLM(torch.nn.Module):
 
     @classmethod
     def from_state(cls, state: dict[str, torch.Tensor], dropout: float = 0.0) -> TinyLM:
-        """The model with these weights (and their shapes and dtype), in evaluation mode."""
+        """The model with these weights (their shapes, dtype and device), in evaluation mode."""
         vocab_size, d_model = state["embed.weight"].shape
         n_experts = sum(name.startswith("experts.") for name in state) // 2
-        model = cls(vocab_size, d_model, n_experts, dropout).to(state["embed.weight"].dtype)
+        model = cls(vocab_size, d_model, n_experts, dropout).to(state["embed.weight"])
         model.load_state_dict(state)
         return model.eval()
 

@@ -433,6 +433,7 @@ def is_equivariant_report(
     ### BEGIN SOLUTION
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(1, len(perm), d_model, dtype=torch.float64, generator=generator)
+    x = x.to(perm.device)
     straight, permuted = attn(x), attn(x[:, perm])
     tolerance = 1e-9 * straight.abs().max()
 

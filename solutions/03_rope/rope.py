@@ -425,7 +425,7 @@ def rope_scores(
         division by sqrt(d_head), no mask.
     """
     ### BEGIN SOLUTION
-    frequencies = rope_angles(2, q.shape[-1], base)[1]
+    frequencies = rope_angles(2, q.shape[-1], base)[1].to(q.device)
     q_turned = apply_rope(q, pos_q[..., None] * frequencies)
     k_turned = apply_rope(k, pos_k[..., None] * frequencies)
     return q_turned @ k_turned.transpose(-2, -1)

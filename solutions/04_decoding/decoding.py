@@ -828,19 +828,21 @@ def speculative_step(
     def uniform() -> torch.Tensor:
         return torch.rand((), generator=generator, dtype=torch.float64)
 
+    def draw(probs: torch.Tensor) -> int:
+        return int(sample_from(probs, uniform().to(probs.device)))
+
     drafts, draft_probs = [], []
     for _ in range(gamma):
         draft_probs.append(draft_fn((*prefix, *drafts)))
-        drafts.append(int(sample_from(draft_probs[-1], uniform())))
+        drafts.append(draw(draft_probs[-1]))
     new = []
     for token, q in zip(drafts, draft_probs, strict=True):
         p = target_fn((*prefix, *new))
         if uniform() >= acceptance_probability(p, q, token):
-            new.append(int(sample_from(residual_distribution(p, q), uniform())))
+            new.append(draw(residual_distribution(p, q)))
             return new
         new.append(token)
-    bonus = sample_from(target_fn((*prefix, *new)), uniform())
-    return [*new, int(bonus)]
+    return [*new, draw(target_fn((*prefix, *new)))]
     ### END SOLUTION
 
 

@@ -300,7 +300,7 @@ def cached_attention_step(
     q, k = rotate(heads(params["Wq"]), R), rotate(heads(params["Wk"]), R)
     cache = append_kv(cache, k, heads(params["Wv"]))
     scores = q @ cache["k"].transpose(-1, -2) / math.sqrt(q.shape[-1])
-    future = torch.ones(t, past + t, dtype=torch.bool).triu(past + 1)
+    future = torch.ones(t, past + t, dtype=torch.bool, device=x_t.device).triu(past + 1)
     weights = scores.masked_fill(future, -math.inf).softmax(-1)
     y = (weights @ cache["v"]).transpose(1, 2).flatten(2)
     return y @ params["Wo"], cache

@@ -279,7 +279,7 @@ def fit_bt(wins: torch.Tensor, lr: float, steps: int) -> torch.Tensor:
     ### BEGIN SOLUTION
     wins = wins.to(torch.float64)
     played = wins + wins.T
-    rewards = torch.zeros(len(wins), dtype=torch.float64)
+    rewards = torch.zeros(len(wins), dtype=torch.float64, device=wins.device)
     for _ in range(steps):
         expected = played * torch.sigmoid(rewards[:, None] - rewards[None, :])
         rewards = rewards + lr * (wins - expected).sum(1) / wins.sum()
@@ -337,7 +337,7 @@ def sequence_reward(
         [B] rewards, differentiable in `hidden` and `w`.
     """
     ### BEGIN SOLUTION
-    positions = torch.arange(hidden.shape[1])
+    positions = torch.arange(hidden.shape[1], device=hidden.device)
     last = (attention_mask.to(torch.int64) * positions).argmax(dim=1)
     return hidden[torch.arange(len(hidden)), last] @ w
     ### END SOLUTION

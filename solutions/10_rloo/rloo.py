@@ -418,7 +418,7 @@ def policy_gradient_exact(
     logp = theta.detach().log_softmax(-1)
     pi = logp.exp()
     reward = regularized_reward(R, logp, ref.log(), beta)
-    scores = torch.eye(len(pi), dtype=pi.dtype) - pi  # row y is e_y - pi
+    scores = torch.eye(len(pi), dtype=pi.dtype, device=pi.device) - pi  # rows e_y - pi
     return (pi * reward) @ scores
     ### END SOLUTION
 
@@ -560,7 +560,7 @@ def expected_estimator(
         with their probabilities. The arguments are not changed.
     """
     ### BEGIN SOLUTION
-    scores = torch.eye(len(probs), dtype=probs.dtype) - probs
+    scores = torch.eye(len(probs), dtype=probs.dtype, device=probs.device) - probs
     total = 0.0
     for sample in itertools.product(range(len(probs)), repeat=K):
         y = list(sample)
@@ -701,7 +701,8 @@ def rloo_gradient(
     logp = theta.detach().log_softmax(-1)
     rows = (R[y][None], logp[y][None], ref.log()[y][None])
     advantages = rloo_advantages(*rows, beta)[0]
-    scores = torch.eye(len(logp), dtype=logp.dtype)[y] - logp.exp()
+    one_hot = torch.eye(len(logp), dtype=logp.dtype, device=logp.device)[y]
+    scores = one_hot - logp.exp()
     return advantages @ scores / len(y)
     ### END SOLUTION
 
@@ -1046,7 +1047,7 @@ def rloo_bias_without_replacement(
     ### BEGIN SOLUTION
     if not 2 <= K <= len(probs):
         raise ValueError("need 2 <= K <= V")
-    scores = torch.eye(len(probs), dtype=probs.dtype) - probs
+    scores = torch.eye(len(probs), dtype=probs.dtype, device=probs.device) - probs
     mean = torch.zeros_like(probs)
     for sample in itertools.permutations(range(len(probs)), K):
         y = list(sample)

@@ -645,7 +645,7 @@ def grpo_bias(
         changed.
     """
     ### BEGIN SOLUTION
-    scores = torch.eye(len(probs), dtype=probs.dtype) - probs
+    scores = torch.eye(len(probs), dtype=probs.dtype, device=probs.device) - probs
     mean = torch.zeros_like(probs)
     for outcome in itertools.product(range(len(probs)), repeat=G):
         y = list(outcome)

@@ -286,7 +286,7 @@ def v_pi_exact(tree: dict[str, torch.Tensor], pi: torch.Tensor) -> torch.Tensor:
         changed.
     """
     ### BEGIN SOLUTION
-    v = torch.zeros(len(pi), dtype=torch.float64)
+    v = torch.zeros(len(pi), dtype=torch.float64, device=pi.device)
     while True:
         q = tree["reward"] + torch.where(tree["done"], 0.0, v[tree["next_state"]])
         new = (pi * q).sum(-1)
@@ -520,7 +520,7 @@ def multi_turn_return(
     """
     ### BEGIN SOLUTION
     own = torch.where(turns >= 0, rewards, 0.0)
-    per_turn = torch.zeros(len(rewards), num_turns, dtype=rewards.dtype)
+    per_turn = rewards.new_zeros(len(rewards), num_turns)
     per_turn.scatter_add_(1, turns.clamp(min=0), own)
     return per_turn, per_turn.sum(1)
     ### END SOLUTION
@@ -779,7 +779,7 @@ def evaluate_policy_kl(
     taken = pi > 0
     log_ratio = torch.where(taken, pi, 1.0).log() - torch.where(taken, ref, 1.0).log()
     paid = mdp["reward"] - beta * log_ratio
-    v = torch.zeros(len(pi), dtype=torch.float64)
+    v = torch.zeros(len(pi), dtype=torch.float64, device=pi.device)
     while True:
         new = (pi * (paid + torch.where(mdp["done"], 0.0, v[mdp["next_state"]]))).sum(-1)
         if torch.equal(new, v):

@@ -72,6 +72,7 @@ class Channel:
     Attributes:
         functions: call-backs of the grader that were handed over, by number.
         forks: the nonces of the forks that are open, innermost last.
+        device: where the sandbox says that tensors lie which are handed over.
         waiting: how many requests have had no reply.
     """
 
@@ -79,6 +80,7 @@ class Channel:
         self.sandbox = sandbox
         self.functions: list[Callable[..., Any]] = []
         self.forks: list[str] = []
+        self.device = "cpu"
         self.waiting = 0
         self._depth = 0
 
@@ -107,11 +109,14 @@ class Channel:
         except wire.WireError as error:
             raise ChannelBroken("protocol") from error
 
-    def fork(self, cpu_seconds: float) -> bool:
-        """Enter a fork of the sandboxed process; False if it cannot be forked."""
+    def fork(self, cpu_seconds: float, device: str) -> bool:
+        """Enter a fork of the sandboxed process; False if it cannot be forked.
+
+        From here on tensors are handed over on `device`, if the sandbox can use it.
+        """
         nonce = secrets.token_hex(8)
         self.forks.append(nonce)
-        header = {"op": "fork", "nonce": nonce, "cpu_seconds": cpu_seconds}
+        header = {"op": "fork", "nonce": nonce, "cpu_seconds": cpu_seconds, "device": device}
         try:
             wire.send(self.sandbox.sock, header, [])
             answer, _ = wire.receive(self.sandbox.sock, Patience(self.sandbox, cpu_seconds))
@@ -121,6 +126,7 @@ class Channel:
             raise ChannelBroken(self.sandbox.how_it_ended()) from error
         except wire.WireError as error:
             raise ChannelBroken("protocol") from error
+        self.device = device if answer.get("device") == device else "cpu"
         forked = answer.get("nonce") == nonce and answer.get("forked") is True
         if not forked:
             self.forks.pop()

@@ -29,7 +29,8 @@ class Limits:
         processes: processes and threads at one time.
         output_kb: text and images kept of one cell, in KiB.
         loopback: whether internet sockets may be made, on the sandbox's private loopback.
-        gpu: whether the notebook sees the machine's GPUs, where it has any.
+        gpu: whether the notebook sees the machine's GPUs, where it has any, and gets its hidden
+            inputs there.
     """
 
     cell_cpu_seconds: int = 30

@@ -29,6 +29,7 @@ NOTES = {
     "gave-up": "The notebook could not be run",
     "output-truncated": "This cell printed too much",
     "missing-function": "Not defined after the run",
+    "cpu-only": "Works only on the CPU",
     "dependency": "Graded with our version of what it builds on",
     "opaque-code": "A person may ask what this does",
     "orders": "Nothing but the suite gives points",
@@ -56,6 +57,7 @@ NOTES = {
     "grader-failed": "The grader itself failed here",
 }
 QUIET = frozenset({"dependency"})  # costs nothing: not in tables
+UNTOLD = frozenset({"cpu-only"})  # for staff, who may talk about it
 STAFF_ONLY = frozenset({"suite-error"})  # their details may quote hidden inputs
 
 
@@ -74,13 +76,20 @@ def note(incident: Incident) -> str:
     return f"{title}{where}: {detail}{end}"
 
 
-def notes(result: Result, name: str | None = None) -> list[str]:
-    """What the student should know; with a name, what concerns this exercise or answer."""
+def notes(result: Result, name: str | None = None, staff: bool = False) -> list[str]:
+    """What the student should know; with a name, what concerns this exercise or answer.
+
+    Args:
+        result: what grading gave.
+        name: the exercise or answer; by default all.
+        staff: whether staff reads it, who should know more.
+    """
+    told = [each for each in result.incidents if staff or each.code not in UNTOLD]
     if name is not None:
         name = name.removeprefix(cells.TEST)
-        return [note(each) for each in result.incidents if each.exercise == name]
+        return [note(each) for each in told if each.exercise == name]
     head = [] if result.status == "graded" else [status_text(result.status)]
-    return [*head, *map(note, result.incidents)]
+    return [*head, *map(note, told)]
 
 
 def headlines(found: list[Incident]) -> list[str]:

@@ -25,12 +25,19 @@ import psutil
 from autograder import seccomp
 from autograder.config import Limits
 from autograder.worker import wire
-from autograder.zygote import SandboxUnavailable, forget_zygotes, unavailable, zygote
+from autograder.zygote import (
+    SandboxUnavailable,
+    forget_zygotes,
+    gpu_devices,
+    unavailable,
+    zygote,
+)
 
 START_SECONDS = 60
 END_SECONDS = 30
 FILE_MB = 256
 TMP_BYTES = 512 * 2**20
+GPU = "cuda"  # as torch calls it
 # Every sandbox of a root grader gets a host uid of its own: process limits count per uid.
 FIRST_UID, UIDS = 2_000_000, 1_000_000
 _slots = itertools.count(secrets.randbelow(UIDS))
@@ -47,11 +54,13 @@ class Sandbox:
         sock: the grader's end of the channel.
         pid: the first process of the sandbox, as this machine counts.
         ended: why the sandbox was ended from outside ("memory"), or "".
+        device: where hidden inputs go: to the GPU if the limits and the machine have one.
     """
 
     def __init__(self, limits: Limits, preload: tuple[str, ...] = ()) -> None:
         self.limits = limits
         self.ended = ""
+        self.device = GPU if limits.gpu and gpu_devices() else "cpu"
         self.pid = self._launch(preload)
         self._pidfd = os.pidfd_open(self.pid)
         self._greet(preload)

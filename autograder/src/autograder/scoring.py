@@ -214,6 +214,8 @@ class _Grading:
 
     def _state_kept(self) -> str:
         """Why a test might depend on those before it in the same fork; "" if none can."""
+        if self.submission.device != "cpu":
+            return "the memory of a GPU"
         sources = [source for _, _, source in self.submission.cells]
         return state_kept(sources, self.suite.released, self.points)
 
@@ -280,14 +282,35 @@ class _Grading:
         return _share(results, self.points[name])
 
     def _test(self, test: HiddenTest, bindings: dict[str, Any]) -> tuple[TestResult, str]:
-        """The result of one test, in a fork of its own, and the incident code, if any."""
+        """The result of one test, in a fork of its own, and the incident code, if any.
+
+        A test that fails on a GPU counts as it does on the CPU, so that a score does not depend on
+        the machine.
+        """
+        error, device = self._alone(test, bindings, self.submission.device)
+        if error is not None and device != "cpu":
+            error, _ = self._alone(test, bindings, "cpu")
+            if error is None:
+                self._note("cpu-only", test.exercise, _CPU_ONLY)
+        if error is None:
+            return TestResult(test.name, "passed", test.weight), ""
+        if not isinstance(error, CheckFailed | ChannelBroken):
+            raise error
+        return self._failure(test, error)
+
+    def _alone(
+        self, test: HiddenTest, bindings: dict[str, Any], device: str
+    ) -> tuple[Exception | None, str]:
+        """What a test raises in a fork of its own, and where its inputs lay."""
         try:
-            with self.submission.fork(self.seconds):
+            with self.submission.fork(self.seconds, device) as device:
                 self._bind(bindings)
                 self._ask(test)
-        except (CheckFailed, ChannelBroken) as error:
-            return self._failure(test, error)
-        return TestResult(test.name, "passed", test.weight), ""
+        except SandboxLost:
+            raise
+        except Exception as error:
+            return error, device
+        return None, device
 
     def _bind(self, bindings: dict[str, Any]) -> None:
         if bindings:
@@ -467,6 +490,7 @@ _MISSING = (
     "`{}` is not defined after the notebook ran from top to bottom. "
     "Was it renamed, or does its cell raise an error?"
 )
+_CPU_ONLY = "a hidden test passes only when its inputs lie on the CPU"
 _BROKEN = {
     "crash": "Your code ended the process.",
     "timeout": "Your code used up its CPU time.",

@@ -46,6 +46,11 @@ class Submission:
     def __exit__(self, *exc_info: object) -> None:
         self._close()
 
+    @property
+    def device(self) -> str:
+        """Where the tensors of hidden tests shall lie; see `Sandbox`."""
+        return self.channel.sandbox.device
+
     def execute(self) -> None:
         """Run the cells in a new sandbox; a cell that ends it is left out of the next try."""
         for _ in range(MAX_RESTARTS):
@@ -61,21 +66,33 @@ class Submission:
         self._open()
 
     @contextmanager
-    def fork(self, cpu_seconds: float) -> Iterator[None]:
+    def fork(self, cpu_seconds: float, device: str | None = None) -> Iterator[str]:
         """A copy of the executed notebook for one test; nothing it does outlives the block.
+
+        Args:
+            cpu_seconds: what the copy may use.
+            device: where tensors that are handed over shall lie; by default `self.device`.
+
+        Yields:
+            The device where they lie: "cpu" if the sandbox cannot use the other.
 
         Raises:
             ChannelBroken: inside the block, when the sandbox can no longer be used.
         """
-        if not self.channel.fork(cpu_seconds):
+        try:
+            forked = self.channel.fork(cpu_seconds, device or self.device)
+        except ChannelBroken:
+            self.execute()
+            raise
+        if not forked:
             try:
-                yield
+                yield self.channel.device
             finally:
                 self.execute()
             return
         forks = list(self.channel.forks)
         try:
-            yield
+            yield self.channel.device
         except ChannelBroken:
             self.execute()
             raise
@@ -98,7 +115,7 @@ class Submission:
             self.execute()
         copy = Submission(cells, self.limits, self.preload)
         copy.channel, copy._sandbox = self.channel, self._sandbox
-        with self.fork(self.limits.cell_cpu_seconds * 100):
+        with self.fork(self.limits.cell_cpu_seconds * 100, "cpu"):  # it will be forked again
             copy._rerun(*changed)
             yield copy
 

@@ -37,6 +37,8 @@ HUGE_PAGES = "/sys/kernel/mm/transparent_hugepage"
 
 # How NVIDIA's driver is reached; its libraries are among the system's.
 GPU_DEVICES = ("/dev/nvidia*", "/dev/dxg")
+# torch.cuda.is_available() then asks the driver's library and leaves the process fit for forks.
+GPU_ENV = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
 
 INSIDE_ENV = {
     "PATH": "/opt/env/bin:/usr/bin:/bin",
@@ -85,13 +87,14 @@ class Zygote:
             raise SandboxUnavailable(
                 "Grading needs bubblewrap, which is not installed: apt-get install bubblewrap."
             )
+        devices = gpu_devices() if gpu else []
         self._control, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._errors = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             [
                 bwrap,
                 *_namespaces(),
-                *_file_system(gpu),
+                *_file_system(devices),
                 *("/opt/env/bin/python", "-s", "-P", "-c", _BOOT, str(inside.fileno())),
             ],
             env={},
@@ -104,7 +107,8 @@ class Zygote:
         inside.close()
         self._ready = False
         with contextlib.suppress(OSError):  # it is gone already: `_wait` will find out why
-            self._control.send(json.dumps([*COMMON_MODULES, *preload]).encode())
+            options = {"modules": [*COMMON_MODULES, *preload], "gpu": bool(devices)}
+            self._control.send(json.dumps(options).encode())
 
     def spawn(self, options: dict[str, Any], fds: list[int]) -> None:
         """Fork a sandbox that serves the socket fds[0] and reports on the pipe fds[1].
@@ -225,7 +229,7 @@ def _namespaces() -> list[str]:
     return options
 
 
-def _file_system(gpu: bool) -> list[str]:
+def _file_system(devices: list[str]) -> list[str]:
     here = Path(__file__).resolve().parent
     binds = [(path, path) for path in _libraries()]
     links: list[str] = []
@@ -246,17 +250,17 @@ def _file_system(gpu: bool) -> list[str]:
     for path in ("/etc/ld.so.cache", HUGE_PAGES):
         options += ["--ro-bind-try", path, path]
     options += ["--proc", "/proc", "--dev", "/dev"]
-    for device in _gpu_devices() if gpu else ():
+    for device in devices:
         options += ["--dev-bind", device, device]
     # Every sandbox mounts its own /tmp, /dev/shm and home; this /tmp is the warm process's.
     options += ["--tmpfs", "/tmp", "--dir", "/home/student"]
     options += ["--remount-ro", "/dev", "--remount-ro", "/"]
-    for name, value in INSIDE_ENV.items():
+    for name, value in {**INSIDE_ENV, **(GPU_ENV if devices else {})}.items():
         options += ["--setenv", name, value]
     return [*options, "--chdir", "/"]
 
 
-def _gpu_devices() -> list[str]:
+def gpu_devices() -> list[str]:
     """The device files of this machine's GPUs; none where there is none."""
     return sorted(path for pattern in GPU_DEVICES for path in glob.glob(pattern))
 

@@ -78,7 +78,7 @@ def _print_result(path: Path, result: Result) -> None:
         failed = [test.message for test in each.tests if test.outcome == "failed"]
         table.add_row(name, points, escape("\n".join(failed)))
     out.print(table)
-    for note in incidents.notes(result):
+    for note in incidents.notes(result, staff=True):
         out.print(f"  {escape(note)}", style="yellow", highlight=False)
 
 

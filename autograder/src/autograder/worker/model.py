@@ -9,8 +9,10 @@ import torch
 MODULES = ("transformers", "sft2rl.models")
 
 
-def build_model(path: str, config: dict[str, Any], state: dict[str, torch.Tensor]) -> Any:
-    """A model from plain data; see `autograder.suite.model`."""
+def build_model(
+    path: str, config: dict[str, Any], state: dict[str, torch.Tensor], device: str = "cpu"
+) -> Any:
+    """A model from plain data, on a device; see `autograder.suite.model`."""
     module, _, name = path.rpartition(".")
     if module not in MODULES:
         raise ValueError("not a model that may cross")
@@ -20,4 +22,4 @@ def build_model(path: str, config: dict[str, Any], state: dict[str, torch.Tensor
     if tensors:
         model = model.to(tensors[0].dtype)
         model.load_state_dict(state)
-    return model.eval()
+    return model.to(device).eval()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import os
 import random
 import resource
@@ -35,7 +36,11 @@ class Ended(Exception):
 
 
 class Worker:
-    """One conversation with the grader; forks carry on where the notebook ended."""
+    """One conversation with the grader; forks carry on where the notebook ended.
+
+    Attributes:
+        device: where the tensors lie that the grader hands over.
+    """
 
     def __init__(self, sock: socket.socket, shell: CellShell) -> None:
         self.sock = sock
@@ -43,6 +48,7 @@ class Worker:
         self.objects: list[Any] = []
         self.pid = os.getpid()
         self.forks = 0
+        self.device = "cpu"
 
     def serve(self) -> None:
         """Answer requests until the grader ends the session."""
@@ -58,7 +64,7 @@ class Worker:
         if "allow" in request:
             self.next_test(request["allow"])
         handler = getattr(self, "do_" + request["op"])
-        handler(nonce, request, wire.Decoder(blobs, self.builders()))
+        handler(nonce, request, self.decoder(blobs))
 
     def reply(self, nonce: str, encoder: wire.Encoder | None = None, **header: Any) -> None:
         """Send the answer to the request with this nonce."""
@@ -76,9 +82,13 @@ class Worker:
         self.reply(nonce, **result)
 
     def do_fork(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
-        """Go on in a copy of this process; this one waits and reports how the copy ended."""
+        """Go on in a copy of this process; this one waits and reports how the copy ended.
+
+        The test that follows gets its tensors on the requested device, if that can be used.
+        """
         if not _alone():
-            self.reply(nonce, forked=False)
+            self.device = _usable(request["device"])
+            self.reply(nonce, forked=False, device=self.device)
             return
         self.forks += 1
         if self.forks == FORKS_TO_PREPARE:
@@ -89,8 +99,9 @@ class Worker:
             self.pid = os.getpid()
             gc.disable()  # a collection would copy every page it visits,
             gc.freeze()  # but for those of what is made from here on
+            self.device = _usable(request["device"])
             _limit_cpu(request["cpu_seconds"])
-            self.reply(nonce, forked=True)
+            self.reply(nonce, forked=True, device=self.device)
             self.serve()
             os._exit(0)
         status = os.waitpid(pid, 0)[1]
@@ -143,7 +154,8 @@ class Worker:
                 return {"kind": type(value).__name__}
             if not value.requires_grad:
                 return {"value": value, "grads": [None] * len(leaves), "requires_grad": False}
-            grads = torch.autograd.grad(value, leaves, cotangent, allow_unused=True)
+            weight = None if cotangent is None else cotangent.to(value.device)
+            grads = torch.autograd.grad(value, leaves, weight, allow_unused=True)
             return {"value": value, "grads": list(grads), "requires_grad": True}
 
         self.attempt(nonce, run, before, (args, kwargs))
@@ -214,12 +226,15 @@ class Worker:
 
     # --- values only this side can build ----------------------------------------------------
 
+    def decoder(self, blobs: list[bytes]) -> wire.Decoder:
+        return wire.Decoder(blobs, self.builders(), self.device)
+
     def builders(self) -> dict[str, Callable[[list[Any], wire.Decoder], Any]]:
         return {
             "c": lambda rest, decoder: self.callback(rest[0]),
             "o": lambda rest, decoder: self.objects[rest[0]],
             "g": lambda rest, decoder: torch.Generator().manual_seed(rest[0]),
-            "m": lambda rest, decoder: build_model(*map(decoder.decode, rest)),
+            "m": lambda rest, decoder: build_model(*map(decoder.decode, rest), self.device),
         }
 
     def callback(self, number: int) -> Callable[..., Any]:
@@ -236,7 +251,7 @@ class Worker:
                 self.answer(answer, blobs)
             if "raise" in answer:
                 raise _exception(answer["raise"])
-            return wire.Decoder(blobs, self.builders()).decode(answer["value"])
+            return self.decoder(blobs).decode(answer["value"])
 
         return call
 
@@ -294,6 +309,19 @@ def _alone() -> bool:
         return False  # a cell used up the file descriptors
 
 
+def _usable(device: str) -> str:
+    """The device if a tensor can be had there, else "cpu".
+
+    Asked only by the process of one test: one with a CUDA context cannot be forked any more.
+    """
+    if device != "cpu":
+        try:
+            torch.zeros(1, device=device).item()
+        except Exception:
+            return "cpu"
+    return device
+
+
 def _exception(name: str) -> Exception:
     kind = getattr(__import__("builtins"), name, ValueError)
     return kind("raised by a function that was handed to you")
@@ -317,12 +345,20 @@ def _limit_cpu(seconds: float | None) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
-def warm_up() -> None:
-    """Do once what every fork would otherwise do for itself on its first call."""
+def warm_up(gpu: bool) -> None:
+    """Do once what every fork would otherwise do for itself on its first call.
+
+    Args:
+        gpu: whether a GPU is in sight. A gradient would then start a thread for it and initialise
+            CUDA, and gradients would fail in every fork.
+    """
     _seed(0)
     x = torch.ones(2, 2, dtype=torch.float64, requires_grad=True)
     y = (x @ x).softmax(-1).log()
-    torch.autograd.grad(y, x, torch.ones_like(y))  # with a cotangent, torch imports sympy
+    if gpu:
+        importlib.import_module("torch.fx.experimental.symbolic_shapes")  # as a gradient does
+    else:
+        torch.autograd.grad(y, x, torch.ones_like(y))  # with a cotangent, torch imports sympy
     encoder = wire.Encoder()
     tree = encoder.encode([x, {"a": 1.0}])
     wire.Decoder(encoder.blobs).decode(tree)

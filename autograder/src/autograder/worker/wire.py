@@ -207,14 +207,19 @@ class Encoder:
 
 
 class Decoder:
-    """Builds values from trees; `special` maps further tags to builders."""
+    """Builds values from trees; `special` maps further tags to builders.
+
+    Tensors lie on `device`.
+    """
 
     def __init__(
         self,
         blobs: list[bytes],
         special: Mapping[str, Callable[[list[Any], Decoder], Any]] | None = None,
+        device: str = "cpu",
     ) -> None:
         self.blobs = blobs
+        self.device = device
         self.special = special or {}
         self.nodes = 0
 
@@ -273,10 +278,11 @@ class Decoder:
         dtype, data = DTYPES[name], self.blob(index)
         _check_shape(shape, len(data), dtype.itemsize)
         if not data:
-            return torch.empty(shape, dtype=dtype)
+            return torch.empty(shape, dtype=dtype, device=self.device)
         if dtype == torch.bool and max(data) > 1:
             raise WireError("bad bool")
-        return torch.frombuffer(bytearray(data), dtype=dtype).reshape(shape)
+        value = torch.frombuffer(bytearray(data), dtype=dtype).reshape(shape)
+        return value if self.device == "cpu" else value.to(self.device)
 
     def _numpy(self, name: str, shape: Any, index: Any) -> np.ndarray:
         dtype, data = _numpy_dtype(name), self.blob(index)

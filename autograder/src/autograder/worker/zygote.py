@@ -32,16 +32,17 @@ MAX_MESSAGE = 64 * 2**10
 
 
 def main() -> None:
-    """Take the list of modules, load them, say so, and fork a sandbox for every message."""
+    """Take the options, load the modules, say so, and fork a sandbox for every message."""
     control = socket.socket(fileno=CONTROL_FD)
     torch.set_num_threads(1)
     shell = start_shell()  # first: the inline backend looks for it when it is imported
-    for name in json.loads(control.recv(MAX_MESSAGE)):
+    options = json.loads(control.recv(MAX_MESSAGE))
+    for name in options["modules"]:
         __import__(name)
     sys.path[:] = [path for path in sys.path if path != "/run/worker"]
     for number in (signal.SIGINT, signal.SIGPROF):
         signal.signal(number, signal.SIG_DFL)  # the session sets its own
-    warm_up()
+    warm_up(options["gpu"])
     heap.forget_handlers()
     heap.fill_holes()
     gc.freeze()  # forks share what the libraries allocated
