@@ -3,10 +3,14 @@
 Settings of your site (address, certificates, GPUs) go to PREFIX/hub/site.py, which is read last.
 """
 
+import errno
 import grp
 import os
 import pwd
+import socket
+import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from jupyterhub.auth import PAMAuthenticator
 from jupyterhub.spawner import LocalProcessSpawner
@@ -75,7 +79,23 @@ class CourseSpawner(LocalProcessSpawner):
         return preexec
 
 
+def in_use(url: str) -> bool:
+    """Whether somebody listens at an address of this machine already."""
+    address = urlsplit(url)
+    family = socket.AF_INET6 if ":" in (address.hostname or "") else socket.AF_INET
+    port = address.port or {"http": 80, "https": 443}[address.scheme]
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.hostname or "", port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
 c.JupyterHub.bind_url = os.environ.get("HUB_URL", "http://127.0.0.1:8000")
+c.JupyterHub.hub_port = 8081
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:8001"
 c.JupyterHub.db_url = f"sqlite:///{PREFIX / 'hub' / 'jupyterhub.sqlite'}"
 c.JupyterHub.cookie_secret_file = str(PREFIX / "hub" / "cookie_secret")
 c.ConfigurableHTTPProxy.pid_file = str(PREFIX / "hub" / "proxy.pid")
@@ -92,10 +112,11 @@ c.Spawner.notebook_dir = "~"
 c.Spawner.start_timeout = c.Spawner.http_timeout = 120
 
 # Formgrader and the course's page: one server under the course's own account, for the staff.
+PAGE_URL = "http://127.0.0.1:8010"
 c.JupyterHub.services = [
     {
         "name": COURSE,
-        "url": "http://127.0.0.1:8010",
+        "url": PAGE_URL,
         "user": ACCOUNT,
         "cwd": str(PREFIX / "course"),
         "command": [
@@ -137,3 +158,15 @@ c.JupyterHub.load_roles = [
 
 if (site := PREFIX / "hub" / "site.py").is_file():
     load_subconfig(str(site))
+
+# Each with where it is set. What a hub that was killed has left of its proxy, the next one ends.
+needed = {
+    f"http://127.0.0.1:{c.JupyterHub.hub_port}": "c.JupyterHub.hub_port in hub/site.py",
+    PAGE_URL: "PAGE_URL in hub/jupyterhub_config.py of the clone",
+}
+if not Path(c.ConfigurableHTTPProxy.pid_file).exists():
+    needed[c.JupyterHub.bind_url] = "c.JupyterHub.bind_url in hub/site.py"
+    needed[c.ConfigurableHTTPProxy.api_url] = "c.ConfigurableHTTPProxy.api_url in hub/site.py"
+for url, setting in needed.items():
+    if in_use(url):
+        sys.exit(f"Another program listens at {url}: end it (ss -ltnp), or change {setting}.")
