@@ -9,6 +9,7 @@ import os
 import pwd
 import socket
 import sys
+import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -110,6 +111,13 @@ c.JupyterHub.spawner_class = CourseSpawner
 c.Spawner.default_url = "/lab"
 c.Spawner.notebook_dir = "~"
 c.Spawner.start_timeout = c.Spawner.http_timeout = 120
+
+# A newcomer sees JupyterLab's launcher next, which has no word of the course.
+TITLE = tomllib.loads((PREFIX / "project" / "course.toml").read_text("utf-8"))["course"]["title"]
+c.JupyterHub.template_vars = {
+    "announcement_login": f"<b>{TITLE}</b><br>"
+    "You find your assignments in the menu <i>Nbgrader &gt; Assignment List</i>.",
+}
 
 # Formgrader and the course's page: one server under the course's own account, for the staff.
 PAGE_URL = "http://127.0.0.1:8010"
