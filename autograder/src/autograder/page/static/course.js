@@ -138,7 +138,6 @@ async function refresh() {
       ...state.assignments.map((row) => assignment(row, state.next, busy)),
     );
     document.getElementById("jobs").replaceChildren(...state.jobs.map(job));
-    document.getElementById("idle").hidden = state.jobs.length > 0;
     trouble("");
   } catch (error) {
     trouble(`The course's server does not answer: ${error.message}`);
