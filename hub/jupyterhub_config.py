@@ -167,14 +167,14 @@ c.JupyterHub.load_roles = [
 if (site := PREFIX / "hub" / "site.py").is_file():
     load_subconfig(str(site))
 
-# Each with where it is set. What a hub that was killed has left of its proxy, the next one ends.
+# Each with where it is set.
 needed = {
+    c.JupyterHub.bind_url: "c.JupyterHub.bind_url in hub/site.py",
+    c.ConfigurableHTTPProxy.api_url: "c.ConfigurableHTTPProxy.api_url in hub/site.py",
     f"http://127.0.0.1:{c.JupyterHub.hub_port}": "c.JupyterHub.hub_port in hub/site.py",
     PAGE_URL: "PAGE_URL in hub/jupyterhub_config.py of the clone",
 }
-if not Path(c.ConfigurableHTTPProxy.pid_file).exists():
-    needed[c.JupyterHub.bind_url] = "c.JupyterHub.bind_url in hub/site.py"
-    needed[c.ConfigurableHTTPProxy.api_url] = "c.ConfigurableHTTPProxy.api_url in hub/site.py"
 for url, setting in needed.items():
     if in_use(url):
-        sys.exit(f"Another program listens at {url}: end it (ss -ltnp), or change {setting}.")
+        taken = f"Another program listens at {url}"
+        sys.exit(f"{taken}. End it (`ss -ltnp` shows which), or change {setting}.")

@@ -18,6 +18,11 @@ if ! flock --nonblock 9; then
     echo "(systemctl stop sft2rl-hub, or Ctrl-C where it was started)." >&2
     exit 2
 fi
+# A hub that was killed leaves its proxy, and the ports with it.
+if proxy=$(pgrep --pidfile proxy.pid --full configurable-http-proxy 2>/dev/null); then
+    kill "$proxy"
+    timeout 10 tail --pid="$proxy" -f /dev/null
+fi
 exec env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin LANG=C.UTF-8 \
     HUB_URL="${HUB_URL:-http://127.0.0.1:8000}" \
     "$prefix/staff/bin/jupyterhub" -f "$prefix/project/hub/jupyterhub_config.py"
