@@ -140,7 +140,7 @@ async function refresh() {
     document.getElementById("jobs").replaceChildren(...state.jobs.map(job));
     trouble("");
   } catch (error) {
-    trouble(`The course's server does not answer: ${error.message}`);
+    trouble(`This page is not up to date: ${error.message}`);
   }
   timer = setTimeout(refresh, running ? 1500 : 15000);
 }
