@@ -6,13 +6,15 @@ import pwd
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from autograder import doctor, doctor_hub
-from autograder.config import assignments, project_root
+from autograder.config import CourseError, assignments, project_root
+from autograder.course import existing_course, open_course
 from autograder.doctor import Finding
 
 TINY = Path(__file__).parent / "fixtures" / "tiny"
@@ -206,3 +208,27 @@ def test_a_gradebook_that_cannot_be_read(tmp_path: Path) -> None:
         file.write("c.CourseDirectory.db_url = 'postgresql://x:y@127.0.0.1:1/z'\n")
     finding = doctor._gradebook(tmp_path)
     assert "db_url" in finding.advice and "y@" not in finding.found
+
+
+def test_a_course_folder_that_is_the_hubs(tmp_path: Path) -> None:
+    open_course(tmp_path / "course")
+    assert f"The class is in {tmp_path / 'course'}" in doctor._course_folder(tmp_path).advice
+    assert doctor._course_folder(tmp_path / "course").advice == ""
+
+
+def test_root_is_no_grader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What root makes in the grader's folder, the course's page could not change."""
+    root = tmp_path / "course"
+    open_course(root)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    for name, refused in (("grader", True), ("root", False)):
+        owner = SimpleNamespace(pw_name=name)
+        monkeypatch.setattr(pwd, "getpwuid", lambda uid, owner=owner: owner)
+        assert bool(doctor._course_folder(root).advice) is refused
+        for use in (open_course, existing_course):
+            with (
+                pytest.raises(CourseError, match="`runuser -u grader ")
+                if refused
+                else nullcontext()
+            ):
+                use(root)
