@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from jupyterhub.auth import PAMAuthenticator
 from jupyterhub.spawner import LocalProcessSpawner
+from tornado.web import HTTPError
 from traitlets import default
 
 c = get_config()
@@ -27,10 +28,14 @@ GRADERS, LEARNERS = f"formgrade-{COURSE}", f"nbgrader-{COURSE}"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
+def in_group(name: str, group: str) -> bool:
+    """Whether a Unix account belongs to a Unix group."""
+    return grp.getgrnam(group).gr_gid in os.getgrouplist(name, pwd.getpwnam(name).pw_gid)
+
+
 def is_staff(name: str) -> bool:
     """Whether a Unix account belongs to the course's staff."""
-    staff = grp.getgrnam(STAFF)
-    return staff.gr_gid in os.getgrouplist(name, pwd.getpwnam(name).pw_gid)
+    return in_group(name, STAFF)
 
 
 def environment(role: str) -> dict[str, str]:
@@ -51,6 +56,9 @@ class CourseAuthenticator(PAMAuthenticator):
 
     async def authenticate(self, handler, data):
         name = await super().authenticate(handler, data)
+        if name and not is_staff(name) and not in_group(name, STUDENTS):
+            # The login page would say that the password is wrong.
+            raise HTTPError(403, f"{name} is not in the course: ask its staff.")
         return name and self._with_groups(name)
 
     async def refresh_user(self, user, handler=None, **kwargs):
@@ -60,10 +68,19 @@ class CourseAuthenticator(PAMAuthenticator):
         return {"name": name, "groups": [GRADERS if is_staff(name) else LEARNERS]}
 
 
+class NoHome(Exception):
+    """The hub shows the message on the page that waits for the server."""
+
+    jupyterhub_message = "You have no home folder on this server: ask the staff of the course."
+
+
 class CourseSpawner(LocalProcessSpawner):
     """A server in the environment of its user's role; the files it makes are private."""
 
     async def start(self):
+        home = pwd.getpwnam(self.user.name).pw_dir
+        if not Path(home).is_dir():
+            raise NoHome(f"{home} is missing: mkhomedir_helper {self.user.name} 0077")
         role = "ta" if is_staff(self.user.name) else "student"
         self.environment = environment(role)
         folder = "student" if role == "student" else "staff"
