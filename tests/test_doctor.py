@@ -50,7 +50,10 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         home.chmod(0o700)
     groups = {doctor_hub.STUDENTS: list(homes), doctor_hub.STAFF: ["ines"]}
     monkeypatch.setattr(grp, "getgrnam", lambda name: SimpleNamespace(gr_mem=groups[name]))
-    getpwnam = {name: SimpleNamespace(pw_dir=str(home)) for name, home in homes.items()}
+    getpwnam = {
+        name: SimpleNamespace(pw_dir=str(tmp_path / "home" / name), pw_gecos=name)
+        for name in (*homes, "ines")
+    }
     monkeypatch.setattr(pwd, "getpwnam", getpwnam.__getitem__)
     monkeypatch.setattr(doctor_hub, "listeners", lambda: dict(PORTS))
     yield prefix
@@ -64,7 +67,7 @@ def wrong(prefix: Path) -> list[Finding]:
 def test_an_installation_as_it_should_be(hub: Path) -> None:
     found = list(doctor_hub.for_hub(hub / "course"))
     assert [each for each in found if each.advice] == []
-    assert len(found) == 9 + 5
+    assert len(found) == 9 + 6
 
 
 @pytest.mark.parametrize("name", [name for name in MODES if name != "etc"])
@@ -127,6 +130,21 @@ def test_a_home_that_others_can_enter(hub: Path) -> None:
         "1 of 2 are not private",
         f"chmod 700 {ada}",
     )
+
+
+def test_a_student_without_a_home(hub: Path) -> None:
+    (hub.parent / "home" / "ben").rmdir()
+    (finding,) = wrong(hub)
+    assert finding.found == "missing for ben" and "`mkhomedir_helper NAME" in finding.advice
+
+
+def test_people_of_the_sample_hub_on_a_real_one(hub: Path) -> None:
+    """Their passwords were printed."""
+    pwd.getpwnam("ines").pw_gecos = "Ines,,,,sample user of sft2rl"
+    (finding,) = wrong(hub)
+    assert finding.found == "ines" and "--remove" in finding.advice
+    (hub / "etc" / "sample").touch()
+    assert wrong(hub) == []
 
 
 @pytest.mark.parametrize(

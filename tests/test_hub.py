@@ -210,6 +210,14 @@ def install(prefix: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+def test_only_a_sample_hub_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    command = ["bash", str(ROOT / "hub/sample.sh"), str(tmp_path), "--remove"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    assert done.returncode == 2 and "There is no sample hub in" in done.stderr
+    assert (tmp_path / "thesis.tex").exists()
+
+
 def test_a_hub_that_is_not_there_is_not_started(tmp_path: Path) -> None:
     command = ["bash", str(ROOT / "hub/start.sh"), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=10)
