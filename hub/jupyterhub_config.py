@@ -68,19 +68,13 @@ class CourseAuthenticator(PAMAuthenticator):
         return {"name": name, "groups": [GRADERS if is_staff(name) else LEARNERS]}
 
 
-class NoHome(Exception):
-    """The hub shows the message on the page that waits for the server."""
-
-    jupyterhub_message = "You have no home folder on this server: ask the staff of the course."
-
-
 class CourseSpawner(LocalProcessSpawner):
     """A server in the environment of its user's role; the files it makes are private."""
 
     async def start(self):
-        home = pwd.getpwnam(self.user.name).pw_dir
-        if not Path(home).is_dir():
-            raise NoHome(f"{home} is missing: mkhomedir_helper {self.user.name} 0077")
+        if not Path(pwd.getpwnam(self.user.name).pw_dir).is_dir():
+            name = self.user.name
+            raise HTTPError(500, f"{name} has no home on this server: ask the course's staff.")
         role = "ta" if is_staff(self.user.name) else "student"
         self.environment = environment(role)
         folder = "student" if role == "student" else "staff"
