@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from jupyterhub.auth import PAMAuthenticator
-from jupyterhub.spawner import LocalProcessSpawner
+from jupyterhub.spawner import LocalProcessSpawner, SpawnException
 from tornado.web import HTTPError
 from traitlets import default
 
@@ -73,8 +73,8 @@ class CourseSpawner(LocalProcessSpawner):
 
     async def start(self):
         if not Path(pwd.getpwnam(self.user.name).pw_dir).is_dir():
-            name = self.user.name
-            raise HTTPError(500, f"{name} has no home on this server: ask the course's staff.")
+            sentence = f"{self.user.name} has no home on this server: ask the course's staff."
+            raise SpawnException(sentence, reason="home")
         role = "ta" if is_staff(self.user.name) else "student"
         self.environment = environment(role)
         folder = "student" if role == "student" else "staff"

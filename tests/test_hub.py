@@ -228,10 +228,9 @@ def test_a_hub_that_is_not_there_is_not_started(tmp_path: Path) -> None:
 @pytest.fixture
 def single_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A function that reads hub/jupyterhub_config.py as an installed hub does, with a site.py."""
-    for name in ("auth.PAMAuthenticator", "spawner.LocalProcessSpawner"):
-        module, parent = name.split(".")
-        there = SimpleNamespace(**{parent: object})
-        monkeypatch.setitem(sys.modules, f"jupyterhub.{module}", there)
+    spawner = SimpleNamespace(LocalProcessSpawner=object, SpawnException=Exception)
+    for name, module in (("auth", SimpleNamespace(PAMAuthenticator=object)), ("spawner", spawner)):
+        monkeypatch.setitem(sys.modules, f"jupyterhub.{name}", module)
     for folder in ("project/hub", "hub"):
         (tmp_path / folder).mkdir(parents=True)
     shutil.copy(ROOT / "course.toml", tmp_path / "project")
