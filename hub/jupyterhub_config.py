@@ -38,6 +38,14 @@ def is_staff(name: str) -> bool:
     return in_group(name, STAFF)
 
 
+def is_member(name: str) -> bool:
+    """Whether somebody is in the course; not, when the account is gone."""
+    try:
+        return is_staff(name) or in_group(name, STUDENTS)
+    except KeyError:
+        return False
+
+
 def environment(role: str) -> dict[str, str]:
     """What a server needs to find its environment and the settings of its role."""
     folder = "student" if role == "student" else "staff"
@@ -56,13 +64,13 @@ class CourseAuthenticator(PAMAuthenticator):
 
     async def authenticate(self, handler, data):
         name = await super().authenticate(handler, data)
-        if name and not is_staff(name) and not in_group(name, STUDENTS):
+        if name and not is_member(name):
             # The login page would say that the password is wrong.
             raise HTTPError(403, f"{name} is not in the course: ask its staff.")
         return name and self._with_groups(name)
 
     async def refresh_user(self, user, handler=None, **kwargs):
-        return self._with_groups(user.name)
+        return is_member(user.name) and self._with_groups(user.name)
 
     def _with_groups(self, name):
         return {"name": name, "groups": [GRADERS if is_staff(name) else LEARNERS]}
