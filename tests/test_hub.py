@@ -98,11 +98,12 @@ def paths(value: Any, prefix: str = "") -> list[str]:
     ]
 
 
-def test_the_values_are_keys_of_the_pinned_chart() -> None:
+@pytest.mark.parametrize("name", ["values.yaml", "site.example.yaml"])
+def test_the_values_are_keys_of_the_pinned_chart(name: str) -> None:
     """chart-4.4.0-keys.txt has the keys of the chart's schema; `*`: keys of one's own."""
     known = (KUBERNETES / "chart-4.4.0-keys.txt").read_text().split()
     free = tuple(key.removesuffix("*") for key in known if key.endswith("*"))
-    values = yaml.safe_load((KUBERNETES / "values.yaml").read_text())
+    values = yaml.safe_load((KUBERNETES / name).read_text())
     assert "--version 4.4.0" in (KUBERNETES / "values.yaml").read_text()
     for path in paths(values):
         assert path in known or path.startswith(free), path
