@@ -117,8 +117,10 @@ def _homes(students: list[str]) -> Finding:
             home = Path(pwd.getpwnam(student).pw_dir)
             if home.stat().st_mode & 0o077:
                 open_.append(str(home))
-        except (KeyError, OSError):
+        except FileNotFoundError:
             missing.append(student)
+        except (KeyError, OSError):
+            continue
     if open_:
         advice = f"Others can look in: run `chmod 700 {' '.join(sorted(open_))}`."
         return Finding("homes", f"{len(open_)} of {len(students)} are not private", advice)
