@@ -6,9 +6,21 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 prefix=${1:-/srv/sft2rl}
+prefix=${prefix%/}
 # What pip finds elsewhere it would not install here.
 unset PYTHONPATH
 grader=grader-sft2rl staff=sft2rl-staff students=sft2rl-students
+
+if [[ ! $prefix =~ ^/[A-Za-z0-9/._-]+$ || $# -gt 1 ]]; then
+    echo "usage: bash hub/install.sh [PREFIX]" >&2
+    echo "PREFIX is a folder for the hub alone, from / on, without spaces (default: /srv/sft2rl)." >&2
+    exit 2
+fi
+# Modes and contents of what lies there are changed: so never in a folder that is anything else.
+if [ ! -d "$prefix/proxy" ] && ls -A "$prefix" 2>/dev/null | grep -qvx hub; then
+    echo "$prefix holds something that is no hub: name a folder that is new or empty." >&2
+    exit 2
+fi
 
 if [ "$(id -u)" -ne 0 ]; then
     echo "A hub gives every user a Unix account's rights: run this as root (sudo make hub)." >&2
@@ -16,6 +28,10 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 bash tools/system-packages.sh python3-venv bubblewrap libseccomp2
+if [ ! -x /usr/bin/python3.11 ]; then
+    echo "There is no /usr/bin/python3.11 here: use Debian 12, or make one there." >&2
+    exit 2
+fi
 command -v npm >/dev/null || bash tools/system-packages.sh nodejs npm
 
 # Accounts. The course's own account keeps the gradebook; nobody logs in as it.
@@ -28,6 +44,10 @@ chmod 0755 "$prefix" "$prefix/etc"
 chmod 0700 "$prefix/hub"
 chown "root:$staff" "$prefix/project"
 chmod 0750 "$prefix/project"
+if ! runuser -u nobody -- test -x "$prefix"; then
+    echo "Students cannot reach $prefix: open each folder above it (chmod o+x), or name another." >&2
+    exit 2
+fi
 
 # The project, where the staff can read it and students cannot; and the same for this folder.
 find "$prefix/project" -mindepth 1 -maxdepth 1 -exec rm -rf {} +

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # A hub to try: installs it, adds four people (`instructor` and `tutor` of the staff, and the
 # students `ada` and `ben`) with new passwords, and releases the first assignment. With --fresh, what
-# they did before is removed. GRADEBOOK, an address of SQLAlchemy, is where a new course keeps its
-# gradebook; by default in a file of its own.
+# they did before is removed; with --remove, they and the hub. GRADEBOOK, an address of SQLAlchemy,
+# is where a new course keeps its gradebook; by default in a file of its own.
 #
-#     [GRADEBOOK=URL] bash hub/sample.sh PREFIX [--fresh]
+#     [GRADEBOOK=URL] bash hub/sample.sh PREFIX [--fresh | --remove]
 set -euo pipefail
 here=$(dirname "$0")
 prefix=${1:?the folder of the hub}
@@ -14,17 +14,33 @@ if [ -d "$prefix/course" ] && [ ! -e "$users" ]; then
     echo "$prefix is a real hub: its class is left alone." >&2
     exit 2
 fi
+if [ -e "$prefix/hub/running" ] && ! flock --nonblock "$prefix/hub/running" true; then
+    echo "The hub in $prefix runs: end it first (Ctrl-C where it was started)." >&2
+    exit 2
+fi
 is_ours() { [[ "$(getent passwd "$1" | cut -d: -f5)" == *"$mark" ]]; }
 
-if [ "${2:-}" = --fresh ]; then
-    rm -rf "$prefix"/{course,exchange} "$prefix"/hub/{jupyterhub.sqlite,cookie_secret,proxy.pid}
+if [ "${2:-}" = --remove ] && [ ! -e "$users" ]; then
+    echo "There is no sample hub in $prefix." >&2
+    exit 2
+fi
+if [ -n "${2:-}" ]; then
+    rm -rf "$prefix"/{course,exchange} "$prefix"/hub/{jupyterhub.sqlite,cookie_secret}
     for name in instructor tutor ada ben; do
         is_ours "$name" && userdel -rf "$name" 2>/dev/null
     done
 fi
+if [ "${2:-}" = --remove ]; then
+    # What a hub that was killed has left.
+    pkill --pidfile "$prefix/hub/proxy.pid" --full configurable-http-proxy 2>/dev/null || true
+    rm -rf "$prefix"
+    echo "The sample hub is removed. Its account $grader and its groups stay: a real hub has the same."
+    exit 0
+fi
 mkdir -p "$prefix/hub"
 (umask 077 && : >"$users")
 bash "$here/install.sh" "$prefix"
+touch "$prefix/etc/sample"
 
 while IFS=: read -r name group full; do
     if ! id "$name" >/dev/null 2>&1; then
@@ -60,5 +76,7 @@ from autograder.course import open_course
 classroom.release(open_course(Path(sys.argv[1], "course")), find_assignment("01_tokenizer"))
 PYTHON
 fi
-echo "Log in as:"
-sed 's/^\([^ ]*\) /    \1   password /' "$users"
+echo "Log in with these names and passwords:"
+while read -r name password; do
+    printf '    %-12s%s\n' "$name" "$password"
+done <"$users"

@@ -148,3 +148,17 @@ def test_a_file_that_was_cut_off_is_refused(kept: Path, tmp_path: Path) -> None:
         done = course("restore", kept, "--into", tmp_path / "back")
         assert done.exit_code == 2, done.output
         assert {path.name for path in tmp_path.iterdir()} == {"kept.tar.gz"}
+
+
+def test_a_place_that_may_not_be_entered_is_named(
+    at_class: Class, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator names a file of root's; the grader's account cannot even look there."""
+
+    def denied(path: Path, *more: object, **how: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "unlink", denied)
+    shown = course("backup", str(tmp_path / "b.tar.gz"))
+    assert shown.exit_code == 2
+    assert "b.tar.gz cannot be written: Permission denied" in shown.output

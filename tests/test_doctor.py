@@ -6,13 +6,15 @@ import pwd
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from autograder import doctor, doctor_hub
-from autograder.config import assignments, project_root
+from autograder.config import CourseError, assignments, project_root
+from autograder.course import existing_course, open_course
 from autograder.doctor import Finding
 
 TINY = Path(__file__).parent / "fixtures" / "tiny"
@@ -48,7 +50,10 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         home.chmod(0o700)
     groups = {doctor_hub.STUDENTS: list(homes), doctor_hub.STAFF: ["ines"]}
     monkeypatch.setattr(grp, "getgrnam", lambda name: SimpleNamespace(gr_mem=groups[name]))
-    getpwnam = {name: SimpleNamespace(pw_dir=str(home)) for name, home in homes.items()}
+    getpwnam = {
+        name: SimpleNamespace(pw_dir=str(tmp_path / "home" / name), pw_gecos=name)
+        for name in (*homes, "ines")
+    }
     monkeypatch.setattr(pwd, "getpwnam", getpwnam.__getitem__)
     monkeypatch.setattr(doctor_hub, "listeners", lambda: dict(PORTS))
     yield prefix
@@ -62,7 +67,7 @@ def wrong(prefix: Path) -> list[Finding]:
 def test_an_installation_as_it_should_be(hub: Path) -> None:
     found = list(doctor_hub.for_hub(hub / "course"))
     assert [each for each in found if each.advice] == []
-    assert len(found) == 9 + 5
+    assert len(found) == 9 + 6
 
 
 @pytest.mark.parametrize("name", [name for name in MODES if name != "etc"])
@@ -125,6 +130,21 @@ def test_a_home_that_others_can_enter(hub: Path) -> None:
         "1 of 2 are not private",
         f"chmod 700 {ada}",
     )
+
+
+def test_a_student_without_a_home(hub: Path) -> None:
+    (hub.parent / "home" / "ben").rmdir()
+    (finding,) = wrong(hub)
+    assert finding.found == "missing for ben" and "`mkhomedir_helper NAME" in finding.advice
+
+
+def test_people_of_the_sample_hub_on_a_real_one(hub: Path) -> None:
+    """Their passwords were printed."""
+    pwd.getpwnam("ines").pw_gecos = "Ines,,,,sample user of sft2rl"
+    (finding,) = wrong(hub)
+    assert finding.found == "ines" and "--remove" in finding.advice
+    (hub / "etc" / "sample").touch()
+    assert wrong(hub) == []
 
 
 @pytest.mark.parametrize(
@@ -206,3 +226,27 @@ def test_a_gradebook_that_cannot_be_read(tmp_path: Path) -> None:
         file.write("c.CourseDirectory.db_url = 'postgresql://x:y@127.0.0.1:1/z'\n")
     finding = doctor._gradebook(tmp_path)
     assert "db_url" in finding.advice and "y@" not in finding.found
+
+
+def test_a_course_folder_that_is_the_hubs(tmp_path: Path) -> None:
+    open_course(tmp_path / "course")
+    assert f"The class is in {tmp_path / 'course'}" in doctor._course_folder(tmp_path).advice
+    assert doctor._course_folder(tmp_path / "course").advice == ""
+
+
+def test_root_is_no_grader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What root makes in the grader's folder, the course's page could not change."""
+    root = tmp_path / "course"
+    open_course(root)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    for name, refused in (("grader", True), ("root", False)):
+        owner = SimpleNamespace(pw_name=name)
+        monkeypatch.setattr(pwd, "getpwuid", lambda uid, owner=owner: owner)
+        assert bool(doctor._course_folder(root).advice) is refused
+        for use in (open_course, existing_course):
+            with (
+                pytest.raises(CourseError, match="`runuser -u grader ")
+                if refused
+                else nullcontext()
+            ):
+                use(root)

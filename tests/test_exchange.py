@@ -1,5 +1,6 @@
 """Collecting from the exchange, where every folder is a student's and may be prepared."""
 
+import errno
 import getpass
 import os
 import shutil
@@ -98,6 +99,38 @@ def test_links_pipes_and_shared_files_are_left_out(course: Course, submit: Submi
     log = collect(course)
     assert set(collected(course)) == {"timestamp.txt"}
     assert "'hard.txt' is left out" in log and "'pipe.txt' is left out" in log
+
+
+@pytest.mark.parametrize("left", [None, ""])
+def test_a_submission_that_was_broken_off_replaces_nothing(
+    course: Course, submit: Submit, left: str | None
+) -> None:
+    """On a full exchange nbgrader copies what there is room for, and then no time."""
+    submit(text="whole")
+    half = submit(text="ha")
+    (half / "timestamp.txt").unlink()
+    if left is not None:
+        (half / "timestamp.txt").write_text(left)
+    assert "submitting it was broken off" in collect(course)
+    assert collected(course)["tiny.ipynb"] == "whole"
+
+
+def test_what_the_course_folder_has_no_room_for_is_collected_again(
+    course: Course, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(text="first")
+    collect(course)
+    submit(text="second")
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        outcome = nbgrader_api(course).collect(NAME)
+    assert not outcome["success"] and "Make room, and collect again" in outcome["log"]
+    collect(course)
+    assert collected(course)["tiny.ipynb"] == "second"
 
 
 def test_nobody_submits_for_somebody_else(course: Course, submit: Submit) -> None:

@@ -5,7 +5,12 @@
 
 import hashlib
 import json
+import os
+import shutil
+import socket
 import subprocess
+import sys
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import Any
@@ -93,11 +98,12 @@ def paths(value: Any, prefix: str = "") -> list[str]:
     ]
 
 
-def test_the_values_are_keys_of_the_pinned_chart() -> None:
+@pytest.mark.parametrize("name", ["values.yaml", "site.example.yaml"])
+def test_the_values_are_keys_of_the_pinned_chart(name: str) -> None:
     """chart-4.4.0-keys.txt has the keys of the chart's schema; `*`: keys of one's own."""
     known = (KUBERNETES / "chart-4.4.0-keys.txt").read_text().split()
     free = tuple(key.removesuffix("*") for key in known if key.endswith("*"))
-    values = yaml.safe_load((KUBERNETES / "values.yaml").read_text())
+    values = yaml.safe_load((KUBERNETES / name).read_text())
     assert "--version 4.4.0" in (KUBERNETES / "values.yaml").read_text()
     for path in paths(values):
         assert path in known or path.startswith(free), path
@@ -183,3 +189,88 @@ def test_the_settings_of_each_role(role: str) -> None:
     assert server["ServerApp"]["terminado_settings"] == {"shell_command": ["/bin/bash"]}
     page = json.loads((folder / "labconfig" / "page_config.json").read_text())
     assert ("@jupyter/nbgrader:formgrader" in page["disabledExtensions"]) == (role != "course")
+
+
+@pytest.mark.parametrize("prefix", ["--help", "srv/sft2rl", "/", "/srv/a b"])
+def test_the_hub_is_installed_under_a_whole_path_only(prefix: str) -> None:
+    status, said = install(prefix)
+    assert status == 2 and "usage: bash hub/install.sh [PREFIX]" in said
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    before = tmp_path.stat().st_mode
+    status, said = install(str(tmp_path))
+    assert status == 2 and f"{tmp_path} holds something that is no hub" in said
+    assert tmp_path.stat().st_mode == before and len(list(tmp_path.iterdir())) == 1
+
+
+def install(prefix: str) -> tuple[int, str]:
+    command = ["bash", str(ROOT / "hub/install.sh"), prefix]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    return done.returncode, done.stderr
+
+
+def test_only_a_sample_hub_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    command = ["bash", str(ROOT / "hub/sample.sh"), str(tmp_path), "--remove"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    assert done.returncode == 2 and "There is no sample hub in" in done.stderr
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_a_hub_that_is_not_there_is_not_started(tmp_path: Path) -> None:
+    command = ["bash", str(ROOT / "hub/start.sh"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    assert done.returncode == 2
+    assert ("There is no hub in" if os.geteuid() == 0 else "run this as root") in done.stderr
+
+
+@pytest.fixture
+def single_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that reads hub/jupyterhub_config.py as an installed hub does, with a site.py."""
+    spawner = SimpleNamespace(LocalProcessSpawner=object, SpawnException=Exception)
+    for name, module in (("auth", SimpleNamespace(PAMAuthenticator=object)), ("spawner", spawner)):
+        monkeypatch.setitem(sys.modules, f"jupyterhub.{name}", module)
+    for folder in ("project/hub", "hub"):
+        (tmp_path / folder).mkdir(parents=True)
+    shutil.copy(ROOT / "course.toml", tmp_path / "project")
+    monkeypatch.delenv("HUB_URL", raising=False)
+    # A hub may run on the machine that tests.
+    (page,) = free_ports(1)
+    text = (ROOT / "hub/jupyterhub_config.py").read_text().replace(":8010", f":{page}")
+
+    def read(site: str = "") -> Config:
+        c = Config()
+        (tmp_path / "hub/site.py").write_text(site)
+        names: dict[str, Any] = {
+            "__file__": str(tmp_path / "project/hub/jupyterhub_config.py"),
+            "get_config": lambda: c,
+            "load_subconfig": lambda path: exec(Path(path).read_text(), {"c": c}),
+        }
+        exec(text, names)
+        return c
+
+    return read
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        opened = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in opened]
+
+
+def test_a_hub_does_not_start_where_another_program_listens(single_server: Any) -> None:
+    """JupyterHub would find out after it has ended what it takes for its own proxy."""
+    public, hub, api, other = free_ports(4)
+    site = f"c.JupyterHub.bind_url = 'http://127.0.0.1:{public}'\nc.JupyterHub.hub_port = {hub}\n"
+    site += f"c.ConfigurableHTTPProxy.api_url = 'http://127.0.0.1:{api}'\n"
+    assert single_server(site).JupyterHub.hub_port == hub
+    for port, setting in ((public, "bind_url"), (hub, "hub_port"), (api, "api_url")):
+        with (
+            socket.create_server(("127.0.0.1", port)),
+            pytest.raises(SystemExit, match=rf"listens at http://127.0.0.1:{port}\. .*\.{setting}"),
+        ):
+            single_server(site)
+    with socket.create_server(("127.0.0.1", public)):
+        single_server(site.replace(str(public), str(other)))

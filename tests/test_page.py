@@ -1,16 +1,22 @@
 """The course's page without a browser: its numbers, its queue, and why a job is refused."""
 
 import asyncio
+import inspect
+import io
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tornado.web import HTTPError
+from typer.testing import CliRunner
 
-from autograder import build
+from autograder import build, classroom, page
+from autograder.cli import app
 from autograder.config import CourseError, assignments
 from autograder.course import Course, open_course
+from autograder.page import work
 from autograder.page.jobs import Job, Jobs
 from autograder.page.state import overview
 
@@ -52,9 +58,8 @@ def test_the_numbers_of_a_class(course: Course, monkeypatch: pytest.MonkeyPatch)
         handed_in(course.submitted(NAME, student), EARLY)
         handed_in(course.autograded(NAME, student), EARLY)
     handed_in(course.submitted(NAME, "dana"), EARLY)
-    (inbound / f"ada+{NAME}+{LATE}+xyz").mkdir()
-    (inbound / f"ben+{NAME}+{LATE}+xyz").mkdir()
-    (inbound / f"cem+{NAME}+{LATE}+xyz").mkdir()
+    for student in ("ada", "ben", "cem"):
+        handed_in(inbound / f"{student}+{NAME}+{LATE}+xyz", LATE)
     (inbound / f"eve+{NAME}+never+xyz").mkdir()
     (inbound / f"eve+01_other+{LATE}+{NAME}+xyz").mkdir()
     shown = overview(course.root)
@@ -122,3 +127,19 @@ def test_what_libraries_print_does_not_reach_the_channel(course: Course) -> None
     (grade,) = run(("grade", NAME))
     assert (grade.state, grade.text) == ("done", "0 graded, 0 to review by hand")
     assert os.environ["COURSE_DIR"] == str(course.root)
+
+
+def test_a_database_that_is_away_is_said_before_the_suite_is_proved(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with course.config_file.open("a") as file:
+        file.write("c.CourseDirectory.db_url = 'postgresql://x:y@127.0.0.1:1/z'\n")
+    monkeypatch.setattr(classroom, "refusals", lambda assignment: pytest.fail("proved first"))
+    with pytest.raises(CourseError, match="database cannot be used"):
+        work.Work(course, assignments()[0], io.StringIO()).release()
+    shown = CliRunner().invoke(app, ["release", NAME])
+    assert shown.exit_code == 2 and "database cannot be used" in shown.output
+    state = object.__new__(page.State)
+    with pytest.raises(HTTPError, match="database cannot be used") as stopped:
+        asyncio.run(inspect.unwrap(page.State.get)(state))
+    assert stopped.value.status_code == 503

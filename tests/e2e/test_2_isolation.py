@@ -131,6 +131,7 @@ def test_tricks_in_the_exchange_reach_nobody(instructor: Page, ben: Page, hub: H
         for who in ada ben; do
             name="$who+{NAME}+2999-01-01 00:00:00.0 UTC+x"
             mkdir "$name"; ln -s {secret} "$name/tokenizer.ipynb"; mkfifo "$name/data.txt"
+            date > "$name/timestamp.txt"
         done
         mkdir 'ben+{NAME}+yesterday+z'
         ln -s {hub.prefix}/course 'ben+{NAME}+2998-01-01 00:00:00.0 UTC+w'

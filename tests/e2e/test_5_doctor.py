@@ -19,7 +19,7 @@ def findings(hub: Hub) -> tuple[int, list[str]]:
     """The exit status, and what is wrong, each with the advice below it."""
     done = hub.course_command("doctor")
     lines = done.stdout.splitlines()
-    assert "the hub runs; its inner ports are for this machine only" in done.stdout, done.stdout
+    assert "a hub runs; its inner ports are for this machine only" in done.stdout, done.stdout
     wrong = [index for index, line in enumerate(lines) if line.startswith("\N{BALLOT X}")]
     return done.returncode, ["\n".join(lines[index : index + 2]) for index in wrong]
 

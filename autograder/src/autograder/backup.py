@@ -16,7 +16,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -70,7 +70,7 @@ def backup(course: Course, file: Path) -> Kept:
     root, file = course.root.resolve(), file.resolve()
     if file.is_relative_to(root):
         raise CourseError(f"{file} is in the course folder itself: write the backup elsewhere.")
-    if file.exists():
+    if os.path.lexists(file):
         raise CourseError(f"{file} exists, and nothing is overwritten: choose another name.")
     database = gradebook_file(course)
     kept = Kept()
@@ -91,7 +91,8 @@ def backup(course: Course, file: Path) -> Kept:
     except OSError as error:
         raise CourseError(f"{file} cannot be written: {error.strerror or error}.") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return kept
 
 

@@ -80,6 +80,16 @@ def gradebook(api: NbGraderAPI) -> Iterator[Gradebook]:
         ) from error
 
 
+def require_gradebook(course: Course) -> None:
+    """Reach the gradebook once.
+
+    Raises:
+        CourseError: it cannot be reached.
+    """
+    with gradebook(nbgrader_api(course)):
+        pass
+
+
 def grade_class(
     course: Course,
     assignment: Assignment,

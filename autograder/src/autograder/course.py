@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -106,9 +107,29 @@ class Course:
         return key
 
 
+def require_account(root: Path) -> None:
+    """Refuse to be root in a folder of the grader's, who could not change what root makes there.
+
+    Raises:
+        CourseError: the sentence has the command that runs under the folder's account.
+    """
+    if os.geteuid() != 0 or not root.exists():
+        return
+    try:
+        owner = pwd.getpwuid(root.stat().st_uid).pw_name
+    except KeyError:  # a folder from outside a container
+        return
+    if owner != "root":
+        raise CourseError(
+            f"{root} belongs to {owner}, and you are root: what you make there, {owner} could not "
+            f"change. Put `runuser -u {owner} -- env COURSE_DIR={root}` before the command."
+        )
+
+
 def open_course(root: Path, development: bool = False) -> Course:
     """The course folder, with its parts made if they are missing."""
     course = Course(root)
+    require_account(root)
     try:
         for name in ("source", "release", "submitted"):
             (root / name).mkdir(parents=True, exist_ok=True)
@@ -129,6 +150,7 @@ def existing_course(root: Path) -> Course:
     course = Course(root)
     if not course.config_file.is_file():
         raise CourseError(f"{root} is no course folder: name it with --course, or COURSE_DIR.")
+    require_account(root)
     return course
 
 

@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from autograder.config import CourseError, Limits, project_root
-from autograder.course import Course
+from autograder.course import Course, require_account
 
 PACKAGES = ("nbgrader", "jupyterlab", "torch", "transformers", "tokenizers", "pyseccomp")
 LEAST_GB = 2
@@ -176,11 +176,14 @@ def _course_folder(root: Path) -> Finding:
         if os.access(parent, os.W_OK):
             return Finding("course folder", f"{root}: {TO_BE_MADE}")
         return Finding("course folder", str(root), f"{parent} cannot be written: use --course.")
+    if (root / "course" / course.config_file.name).is_file():
+        return Finding("course folder", str(root), f"The class is in {root / 'course'}: name that.")
     if not os.access(root, os.W_OK):
         return Finding("course folder", str(root), "It cannot be written: check its owner.")
     if not any(root.iterdir()):
         return Finding("course folder", f"{root}, empty: {TO_BE_MADE}")
     try:
+        require_account(root)
         course.key()
     except CourseError as error:
         return Finding("course folder", str(root), str(error))

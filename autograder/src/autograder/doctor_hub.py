@@ -13,6 +13,8 @@ from autograder.course import course_code
 from autograder.doctor import Finding
 
 STAFF, STUDENTS = "sft2rl-staff", "sft2rl-students"
+# What hub/sample.sh writes into the accounts that it makes.
+SAMPLE = "sample user of sft2rl"
 AGAIN = "Run `bash hub/install.sh` as root, which sets it."
 # The proxy's and the hub's own ports, and the course's page: for this machine only.
 INNER_PORTS = {8001: "the proxy's", 8010: "the course's page's", 8081: "the hub's"}
@@ -32,6 +34,8 @@ def examine(course: Path) -> Iterator[Finding]:
     yield _group(STAFF, "formgrader and the course's page")
     students = _group(STUDENTS, "the hub")
     yield students
+    if not (prefix / "etc" / "sample").exists():
+        yield _sample_users()
     if not students.advice:
         yield _homes(grp.getgrnam(STUDENTS).gr_mem)
     yield _ports()
@@ -90,19 +94,39 @@ def _group(name: str, what: str) -> Finding:
     return Finding("group", f"{name}: {len(members)}")
 
 
+def _sample_users() -> Finding:
+    """Whether people of `make hub`, whose passwords were printed, may use a real hub, too."""
+    found = []
+    for name in (STAFF, STUDENTS):
+        try:
+            members = grp.getgrnam(name).gr_mem
+            found += [each for each in members if SAMPLE in pwd.getpwnam(each).pw_gecos]
+        except KeyError:
+            continue
+    if found:
+        advice = "They are of `make hub`: run `bash hub/sample.sh /srv/sft2rl-sample --remove`."
+        return Finding("sample users", ", ".join(found), advice)
+    return Finding("sample users", "none")
+
+
 def _homes(students: list[str]) -> Finding:
-    """Whether students can look into each other's work."""
-    open_ = []
+    """Whether students have homes, and cannot look into each other's."""
+    open_, missing = [], []
     for student in students:
         try:
             home = Path(pwd.getpwnam(student).pw_dir)
             if home.stat().st_mode & 0o077:
                 open_.append(str(home))
+        except FileNotFoundError:
+            missing.append(student)
         except (KeyError, OSError):
             continue
     if open_:
         advice = f"Others can look in: run `chmod 700 {' '.join(sorted(open_))}`."
         return Finding("homes", f"{len(open_)} of {len(students)} are not private", advice)
+    if missing:
+        found = f"missing for {', '.join(sorted(missing))}"
+        return Finding("homes", found, "For each, run `mkhomedir_helper NAME 0077` as root.")
     return Finding("homes", f"{len(students)}, all private")
 
 
@@ -119,11 +143,11 @@ def _ports() -> Finding:
         return Finding("ports", ", ".join(open_), advice)
     missing = [f"{port} ({whose})" for port, whose in INNER_PORTS.items() if port not in listening]
     if len(missing) == len(INNER_PORTS):
-        return Finding("ports", "the hub does not run")
+        return Finding("ports", "no hub runs")
     if missing:
         advice = "A part of the hub does not run: see `journalctl -u sft2rl-hub`."
         return Finding("ports", f"nothing listens at {', '.join(missing)}", advice)
-    return Finding("ports", "the hub runs; its inner ports are for this machine only")
+    return Finding("ports", "a hub runs; its inner ports are for this machine only")
 
 
 def listeners(folder: Path = Path("/proc/net")) -> dict[int, bool]:

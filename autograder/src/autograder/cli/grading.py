@@ -174,7 +174,10 @@ def _students(folder: Course, name: str, chosen: list[str] | None) -> list[str]:
         )
     if not found:
         submitted = folder.root / "submitted"
-        raise CourseError(f"Nobody has handed in {name}: {submitted} has no folder STUDENT/{name}.")
+        raise CourseError(
+            f"Nobody has handed in {name}: {submitted} has no folder STUDENT/{name}. On a hub, "
+            f"collect first: in the course folder, `nbgrader collect {name} --update`."
+        )
     return chosen or found
 
 

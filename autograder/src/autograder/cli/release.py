@@ -35,6 +35,7 @@ def release(
     assignment = (
         _next(classroom.released_names(folder)) if name == "next" else find_assignment(name)
     )
+    classroom.require_gradebook(folder)
     with err.status(f"{assignment.name}: checking its suite"):
         found = classroom.refusals(assignment)
     if found:

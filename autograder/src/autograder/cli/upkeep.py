@@ -58,8 +58,10 @@ def restore(
     Without --into, at the place of --course. Overwrites nothing.
     """
     from autograder import backup as backups
+    from autograder.course import require_account
 
     place = into or course_dir(course)
+    require_account(place)
     found = backups.restore(file, place)
     out.print(f"{len(found)} files, all intact, in {place}", highlight=False, soft_wrap=True)
     return DONE

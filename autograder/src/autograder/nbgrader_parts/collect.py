@@ -9,6 +9,7 @@ are copied, and a time that the file system contradicts is replaced by the file 
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import hashlib
 import os
@@ -27,6 +28,7 @@ MAX_FILES = 200
 # Submitting takes seconds. What changed later was changed after it was submitted.
 TOLERANCE = timedelta(minutes=5)
 REFUSED = ""
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Refused(Exception):
@@ -81,6 +83,9 @@ class SafeCollect(ExchangeCollect):
                 target.write_bytes(content)
                 room -= len(content)
             except (Refused, OSError, ValueError) as error:
+                if getattr(error, "errno", 0) in FULL:
+                    # Without a time of its own, what is here is collected again.
+                    self.fail(f"{dest} cannot be written: {error}. Make room, and collect again.")
                 self.log.warning("%s: %r is left out: %s", src, name, error)
         _, timestamp = self._examine(src)
         Path(dest, "timestamp.txt").write_text(f"{timestamp:%Y-%m-%d %H:%M:%S.%f} UTC")
@@ -115,6 +120,8 @@ def examine(path: str, assignment: str) -> tuple[str, datetime, datetime]:
         raise Refused("it is not a folder")
     if status.st_uid != uid_of(student):
         raise Refused(f"it names {student!r} and belongs to {_name(status.st_uid)}")
+    if not _is_whole(path):
+        raise Refused("submitting it was broken off (is the exchange full?), or goes on")
     changed = _last_change(path)
     return student, claimed, claimed if abs(changed - claimed) <= TOLERANCE else changed
 
@@ -142,6 +149,14 @@ def _content(folder: int, name: str, owner: int, limit: int) -> bytes:
         if status.st_size > limit:
             raise Refused("it is too large")
         return file.read(limit)
+
+
+def _is_whole(path: str) -> bool:
+    """Whether the time is there, which nbgrader writes when everything else has been copied."""
+    try:
+        return os.lstat(os.path.join(path, "timestamp.txt")).st_size > 0
+    except OSError:
+        return False
 
 
 def _last_change(path: str) -> datetime:

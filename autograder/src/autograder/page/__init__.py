@@ -37,7 +37,10 @@ class State(APIHandler):
 
     @web.authenticated
     async def get(self) -> None:
-        rows = await asyncio.to_thread(_overview)
+        try:
+            rows = await asyncio.to_thread(_overview)
+        except CourseError as error:
+            raise web.HTTPError(503, str(error)) from error
         self.finish(json.dumps({**rows, "jobs": self.settings["course_jobs"].as_list()}))
 
 

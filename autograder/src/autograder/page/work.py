@@ -74,6 +74,7 @@ class Work:
         """Release the assignment, if its date has come and its suite is proved."""
         from autograder import classroom
 
+        classroom.require_gradebook(self.course)
         self.tell(text="checking its suite: a few minutes")
         if reasons := classroom.refusals(self.assignment):
             raise Refusal(*reasons)

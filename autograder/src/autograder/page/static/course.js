@@ -138,10 +138,9 @@ async function refresh() {
       ...state.assignments.map((row) => assignment(row, state.next, busy)),
     );
     document.getElementById("jobs").replaceChildren(...state.jobs.map(job));
-    document.getElementById("idle").hidden = state.jobs.length > 0;
     trouble("");
   } catch (error) {
-    trouble(`The course's server does not answer: ${error.message}`);
+    trouble(`This page is not up to date: ${error.message}`);
   }
   timer = setTimeout(refresh, running ? 1500 : 15000);
 }
