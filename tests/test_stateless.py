@@ -10,7 +10,7 @@ from tiny_class import Class
 
 from autograder import cells
 from autograder.build import parse_source
-from autograder.channel import Channel
+from autograder.channel import Channel, ChannelBroken
 from autograder.check import Answer, load_zoo
 from autograder.config import Assignment, Limits, assignments
 from autograder.results import Result
@@ -132,9 +132,9 @@ def test_sharing_a_fork_changes_no_result(
     used: list[float] = []
     fork = Channel.fork
 
-    def counted(channel: Channel, seconds: float) -> bool:
+    def counted(channel: Channel, seconds: float, device: str) -> bool:
         used.append(seconds)
-        return fork(channel, seconds)
+        return fork(channel, seconds, device)
 
     monkeypatch.setattr(Channel, "fork", counted)
     notebook = tiny.answered(double=source, Counter=COUNTER)
@@ -144,6 +144,18 @@ def test_sharing_a_fork_changes_no_result(
     monkeypatch.setattr(_Grading, "_state_kept", lambda self: "not asked")
     assert score_notebook(notebook, assignment, b"key") == together
     assert len(used) == forks + 3
+
+
+def test_forks_that_always_fail_come_to_an_end(
+    tiny: Class, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(channel: Channel, seconds: float, device: str) -> bool:
+        raise ChannelBroken("crash")
+
+    monkeypatch.setattr(Channel, "fork", broken)
+    notebook = tiny.answered(double="def double(x): return 2 * x", Counter=COUNTER)
+    result = score_notebook(notebook, tiny.assignment, b"key")
+    assert {each.score for each in result.exercises.values()} == {0}
 
 
 def test_a_test_that_calls_another_function_gets_a_fork_of_its_own(tiny: Class) -> None:

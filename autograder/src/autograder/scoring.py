@@ -228,6 +228,7 @@ class _Grading:
         found: Found = {}
         names = [name for name in names if self.sharing and name in self.defined]
         while names:
+            left = len(names)
             try:
                 with self.submission.fork(self.seconds):
                     self._bind(bindings)
@@ -236,7 +237,8 @@ class _Grading:
             except SandboxLost:
                 raise
             except Exception:
-                continue
+                if len(names) == left:  # the fork itself failed
+                    break
         return found
 
     def _exercise_together(self, name: str, found: Found) -> None:
