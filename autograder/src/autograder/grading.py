@@ -1,0 +1,266 @@
+"""Scores one submission with a collected suite: test by test, in forks of the executed notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from autograder.channel import ChannelBroken
+from autograder.forbidden import forbidden_uses
+from autograder.reference import load_reference
+from autograder.results import ExerciseResult, Incident, Result, TestResult
+from autograder.sandbox import SandboxLost
+from autograder.stateless import state_kept
+from autograder.student import CheckFailed, Student, StudentFailed
+from autograder.submission import Submission
+from autograder.suite import Draw
+
+if TYPE_CHECKING:
+    from autograder.scoring import HiddenTest, Suite
+
+TIMEOUTS_PER_EXERCISE = 2
+
+# By a test's name, its result and the incident code, if any.
+Found = dict[str, tuple[TestResult, str]]
+# Whether to run a test, given the results of its exercise so far.
+Wanted = Callable[["HiddenTest", list[TestResult]], bool]
+
+
+@dataclass
+class Grading:
+    """Scores one submission."""
+
+    suite: Suite
+    submission: Submission
+    points: dict[str, float]
+    key: bytes
+    wanted: Wanted | None = None
+    incidents: list[Incident] = field(default_factory=list)
+    defined: frozenset[str] = frozenset()
+    sharing: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return self.suite.assignment.limits.test_cpu_seconds
+
+    def run(self) -> Result:
+        self.defined = self._defined()
+        self.sharing = self.wanted is None and not self._state_kept()
+        found = self._together(list(self.points), {})
+        exercises = {name: self._exercise(name, {}, found) for name in self.points}
+        self._forgive_dependencies(exercises)
+        self._look_for_forbidden(exercises)
+        incidents = [*self.submission.incidents, *self.incidents]
+        return Result("graded", exercises, incidents=list(dict.fromkeys(incidents)))
+
+    def _defined(self) -> frozenset[str]:
+        try:
+            reply, _ = self.submission.channel.request("names", 10, names=list(self.points))
+        except ChannelBroken:
+            self.submission.execute()
+            return frozenset(self.points)
+        found = reply.get("defined")
+        return frozenset(name for name in self.points if isinstance(found, list) and name in found)
+
+    def _state_kept(self) -> str:
+        """Why a test might depend on those before it in the same fork; "" if none can."""
+        if self.submission.device != "cpu":
+            return "the memory of a GPU"
+        sources = [source for _, _, source in self.submission.cells]
+        return state_kept(sources, self.suite.released, self.points)
+
+    def _together(self, names: list[str], bindings: dict[str, Any]) -> Found:
+        """What tests find that run one after another in one fork, where that changes nothing.
+
+        What disturbs the fork (a crash, an error in the suite, a check that fails in a call-back)
+        ends it, and the others go on in a new one. What is not found here is asked again alone.
+        """
+        found: Found = {}
+        names = [name for name in names if self.sharing and name in self.defined]
+        while names:
+            left = len(names)
+            try:
+                with self.submission.fork(self.seconds):
+                    self._bind(bindings)
+                    while names:
+                        self._exercise_together(names.pop(0), found)
+            except SandboxLost:
+                raise
+            except Exception:
+                if len(names) == left:  # the fork itself failed
+                    break
+        return found
+
+    def _exercise_together(self, name: str, found: Found) -> None:
+        for test in self.suite.tests:
+            if test.exercise != name:
+                continue
+            waiting = self.submission.channel.waiting
+            try:
+                self._ask(test, frozenset(self.points))
+            except CheckFailed as error:
+                if not isinstance(error, StudentFailed) or error.believed:
+                    found[test.name] = self._failure(test, error)
+                if self.submission.channel.waiting != waiting:
+                    raise
+            else:
+                found[test.name] = TestResult(test.name, "passed", test.weight), ""
+
+    def _exercise(self, name: str, bindings: dict[str, Any], found: Found) -> ExerciseResult:
+        results, timeouts = [], 0
+        for test in self.suite.tests:
+            if test.exercise != name:
+                continue
+            if name not in self.defined:
+                results.append(_failed(test, _MISSING.format(name)))
+                continue
+            if self.wanted is not None and not self.wanted(test, results):
+                results.append(TestResult(test.name, "passed", test.weight))
+                continue
+            if timeouts >= TIMEOUTS_PER_EXERCISE:
+                results.append(_failed(test, "Not tried: two tests before it ran out of time."))
+                continue
+            try:
+                result, code = found.get(test.name) or self._test(test, bindings)
+            except SandboxLost:
+                raise
+            except Exception as error:
+                self._note("suite-error", name, f"{test.name} raised {error!r}: mend the suite")
+                return ExerciseResult(None, self.points[name], results)
+            timeouts += code in ("test-timeout", "test-no-answer")
+            results.append(result)
+        if name not in self.defined:
+            self._note("missing-function", name, f"`{name}` is not defined after the notebook ran")
+        return _share(results, self.points[name])
+
+    def _test(self, test: HiddenTest, bindings: dict[str, Any]) -> tuple[TestResult, str]:
+        """The result of one test, in a fork of its own, and the incident code, if any.
+
+        A test that fails on a GPU counts as it does on the CPU, so that a score does not depend on
+        the machine.
+        """
+        error, device = self._alone(test, bindings, self.submission.device)
+        if error is not None and device != "cpu":
+            error, _ = self._alone(test, bindings, "cpu")
+            if error is None:
+                self._note("cpu-only", test.exercise, _CPU_ONLY)
+        if error is None:
+            return TestResult(test.name, "passed", test.weight), ""
+        if not isinstance(error, CheckFailed | ChannelBroken):
+            raise error
+        return self._failure(test, error)
+
+    def _alone(
+        self, test: HiddenTest, bindings: dict[str, Any], device: str
+    ) -> tuple[Exception | None, str]:
+        """What a test raises in a fork of its own, and where its inputs lay."""
+        try:
+            with self.submission.fork(self.seconds, device) as device:
+                self._bind(bindings)
+                self._ask(test)
+        except SandboxLost:
+            raise
+        except Exception as error:
+            return error, device
+        return None, device
+
+    def _bind(self, bindings: dict[str, Any]) -> None:
+        if bindings:
+            Student(self.submission, self.seconds).bind(bindings)
+
+    def _ask(self, test: HiddenTest, only: frozenset[str] | None = None) -> None:
+        """Run a test in the fork that is open; raises what it raises."""
+        draw = Draw(self.key, self.suite.assignment.name, test.exercise, test.name)
+        student = Student(self.submission, self.seconds, draw.seed % 2**31, test.inplace, only)
+        if (error := self.suite.plugin.run(test.item, student, draw)) is not None:
+            raise error
+
+    def _failure(
+        self, test: HiddenTest, error: CheckFailed | ChannelBroken
+    ) -> tuple[TestResult, str]:
+        """The result of a test that raised this, and the incident code, if any."""
+        code, text = "", str(error)
+        if isinstance(error, StudentFailed):
+            code = error.code
+        elif isinstance(error, ChannelBroken):
+            code = f"test-{error.code}"
+            text = _BROKEN.get(error.code, _BROKEN["crash"])
+        if code and code != "raised":
+            self._note(code, test.exercise, text)
+        return _failed(test, text), code
+
+    def _forgive_dependencies(self, exercises: dict[str, ExerciseResult]) -> None:
+        """Score exercises again with the reference in the place of what they depend on."""
+        for name, result in exercises.items():
+            broken = [
+                each
+                for each in self._dependencies(name)
+                if each in exercises and _loses(exercises[each])
+            ]
+            if not broken or not _loses(result) or name not in self.defined:
+                continue
+            module = load_reference(self.suite.assignment)
+            bindings = {each: getattr(module, each) for each in broken}
+            if any(isinstance(function, type) for function in bindings.values()):
+                continue
+            again = self._exercise(name, bindings, self._together([name], bindings))
+            if (again.score or 0) > (result.score or 0):
+                exercises[name] = again
+                listed = ", ".join(broken)
+                self._note("dependency", name, f"scored with the reference for {listed}")
+
+    def _dependencies(self, name: str) -> list[str]:
+        found: list[str] = []
+        todo = [name]
+        while todo:
+            for each in self.suite.depends.get(todo.pop(), []):
+                if each not in found:
+                    found.append(each)
+                    todo.append(each)
+        return found
+
+    def _look_for_forbidden(self, exercises: dict[str, ExerciseResult]) -> None:
+        sources = [source for _, _, source in self.submission.cells]
+        for name, banned in self.suite.forbidden.items():
+            if name not in exercises:
+                continue
+            own = [source for _, cell, source in self.submission.cells if cell == name]
+            for line, dotted in forbidden_uses(own[-1] if own else "", sources, banned):
+                exercises[name].score = None
+                detail = f"line {line} of the cell uses {dotted}: please review by hand"
+                self._note("forbidden", name, detail)
+
+    def _note(self, code: str, exercise: str, detail: str) -> None:
+        self.incidents.append(Incident(code, exercise, detail))
+
+
+def _failed(test: HiddenTest, text: str) -> TestResult:
+    tried = test.tried.rstrip(".")
+    return TestResult(test.name, "failed", test.weight, f"{tried}. {text}")
+
+
+def _share(results: list[TestResult], points: float) -> ExerciseResult:
+    total = sum(each.weight for each in results)
+    won = sum(each.weight for each in results if each.outcome == "passed")
+    score = points * won / total if total else None
+    return ExerciseResult(score, points, results)
+
+
+def _loses(result: ExerciseResult) -> bool:
+    return result.score is not None and result.score < result.max_score
+
+
+_MISSING = (
+    "`{}` is not defined after the notebook ran from top to bottom. "
+    "Was it renamed, or does its cell raise an error?"
+)
+_CPU_ONLY = "a hidden test passes only when its inputs lie on the CPU"
+_BROKEN = {
+    "crash": "Your code ended the process.",
+    "timeout": "Your code used up its CPU time.",
+    "memory": "Your code used more memory than is allowed.",
+    "no-answer": "Your code did not finish.",
+    "protocol": "Your code disturbed the grader's channel.",
+    "too-many-callbacks": "Your code called the function it was given far too often.",
+}
