@@ -197,5 +197,5 @@ def test_a_score_does_not_depend_on_the_gpu(tmp_path):
 
 
 def test_on_a_gpu_tests_share_no_fork(tmp_path, monkeypatch):
-    monkeypatch.setattr("autograder.scoring.state_kept", lambda *_: "")
+    monkeypatch.setattr("autograder.grading.state_kept", lambda *_: "")
     assert score(tmp_path, RIGHT).exercises["ranks"].score == 2
