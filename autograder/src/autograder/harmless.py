@@ -40,7 +40,7 @@ _NUMBERS = """as_integer_ratio bit_count bit_length conjugate denominator eps fr
     to_bytes"""
 _TENSORS = """T abs abs_ add add_ addcdiv addcdiv_ addcmul addcmul_ all allclose amax amin any
     argmax argmin argsort argwhere backward bernoulli_ bfloat16 bool ceil chunk clamp clamp_
-    clamp_max clamp_min clone conj contiguous copy_ cos cpu cummax cummin cumprod cumsum data detach
+    clamp_max clamp_min clone conj contiguous copy_ cos cpu cummax cummin cumprod cumsum detach
     detach_ device diag diagonal diff dim div div_ dot double dtype eq equal exp exp_ expand
     expand_as expm1 exponential_ fill_ fill_diagonal_ flatten flip float floor floor_divide fmod
     gather ge grad gt half index_add index_add_ index_copy_ index_fill_ index_select indices int
@@ -62,9 +62,14 @@ ATTRIBUTES = set(f"{_TEXTS} {_CONTAINERS} {_NUMBERS} {_TENSORS} {_OTHERS}".split
 # What a module has and a class derived from it may use of its own.
 OF_MODULES = {"forward", "register_buffer", "register_parameter", "training"}
 # What may be set on a tensor.
-SETTABLE = {"data", "grad", "requires_grad"}
-# Keywords that give uninitialised memory, or let it be seen.
-KEYWORDS_REFUSED = {"out", "output_size", "where"}
+SETTABLE = {"grad", "requires_grad"}
+# Keywords that let uninitialised memory be seen, memory be written out of bounds, or a cache.
+KEYWORDS_REFUSED = set("flags mode out output_size scale_grad_by_freq sparse timeout where".split())
+# The device "meta" has no memory, and what is made of it and other tensors is not initialised. So
+# a tensor goes only where another one lies, and what could send it elsewhere is called right away.
+DIRECT = {"new_full", "new_ones", "new_tensor", "new_zeros", "to"}
+# What catches an exhausted stack shows whether a library had to do something for the first time.
+HANDLED = _EXCEPTIONS - {"Exception", "RuntimeError", "RecursionError"}
 
 # Values that cannot change.
 VALUES = (
@@ -87,11 +92,11 @@ _BY_MODULE = {
     "sft2rl.grid": "cell places walks",
     "sft2rl.parallel": "collate loss_sum",
     "sft2rl.schedule": "batch_rows lr_factor",
-    "torch": """Generator Size abs acos add addcdiv addcmul addmm all allclose amax amin any arange
-        argmax argmin argsort argwhere asin as_tensor atan atan2 baddbmm bernoulli bincount
+    "torch": """Size abs acos add addcdiv addcmul addmm all allclose amax amin any arange
+        argmax argmin argsort argwhere asin atan atan2 baddbmm bernoulli bincount
         block_diag bmm broadcast_tensors broadcast_to bucketize cartesian_prod cat ceil chunk clamp
         clone combinations complex concat concatenate conj cos cosh count_nonzero cov cummax cummin
-        cumprod cumsum deg2rad det device diag diag_embed diagonal diff div dot einsum enable_grad
+        cumprod cumsum deg2rad det diag diag_embed diagonal diff div dot einsum enable_grad
         eq equal erf erfc exp exp2 expm1 eye finfo flatten flip floor floor_divide fmod frac full
         full_like gather ge gt histc hstack iinfo index_select inference_mode inner inverse
         is_complex is_floating_point is_tensor isclose isfinite isin isinf isnan isneginf isposinf
@@ -99,22 +104,22 @@ _BY_MODULE = {
         logcumsumexp logdet logical_and logical_not logical_or logical_xor logit logspace logsumexp
         lt masked_select matmul max maximum mean median meshgrid min minimum mm movedim mul
         multinomial multiply mv nan_to_num nanmean nansum narrow ne neg negative no_grad nonzero
-        norm normal numel ones ones_like outer permute polar pow prod promote_types quantile
+        normal numel ones ones_like outer permute polar pow prod promote_types quantile
         rad2deg rand rand_like randint randn randn_like randperm real reciprocal relu remainder
         repeat_interleave reshape result_type roll round rsqrt scatter scatter_add searchsorted
         select sigmoid sign sin sinh slogdet softmax sort split sqrt square squeeze stack std
-        std_mean sub sum swapaxes t take take_along_dim tan tanh tensor tensor_split tensordot tile
+        std_mean sub sum swapaxes t take take_along_dim tan tanh tensor tensor_split tile
         topk trace transpose tril tril_indices triu triu_indices true_divide trunc unbind unflatten
         unique unique_consecutive unsqueeze var var_mean vdot view_as_complex view_as_real vstack
         where xlogy zeros zeros_like""",
     "torch.autograd": "grad",
     "torch.linalg": """cholesky det eigh eigvalsh inv matrix_exp matrix_norm matrix_rank norm pinv
         qr slogdet solve svd vecdot vector_norm""",
-    "torch.nn": "Embedding LayerNorm Linear Module ModuleList Parameter",
+    "torch.nn": "Module ModuleList Parameter",
     "torch.nn.functional": """binary_cross_entropy binary_cross_entropy_with_logits
-        cosine_similarity cross_entropy dropout elu embedding gelu glu gumbel_softmax huber_loss
+        cosine_similarity cross_entropy dropout elu gelu glu gumbel_softmax huber_loss
         kl_div l1_loss layer_norm leaky_relu linear log_softmax logsigmoid margin_ranking_loss
-        mse_loss nll_loss normalize one_hot pad relu rms_norm scaled_dot_product_attention selu
+        mse_loss nll_loss one_hot relu rms_norm scaled_dot_product_attention selu
         sigmoid silu smooth_l1_loss soft_margin_loss softmax softmin softplus tanh""",
     "torch.nn.utils": "clip_grad_norm_ clip_grad_value_",
     "torch.nn.utils.rnn": "pad_sequence",
@@ -123,14 +128,23 @@ _BY_MODULE = {
 }
 # Functions and classes, by their full names.
 CALLS = {f"{module}.{name}" for module, names in _BY_MODULE.items() for name in names.split()}
-# With so many arguments, and called right away: with flags, the cache of patterns would show.
-PATTERNS = {
+# With at most so many arguments without a keyword, and called right away: the next one would be
+# one of those that are refused.
+LIMITED = {
     f"{module}.{name}": 3 if name == "sub" else 2
     for module in ("re", "regex")
     for name in ("findall", "finditer", "fullmatch", "match", "search", "split", "sub")
+} | {
+    "torch.Generator": 0,
+    "torch.as_tensor": 2,
+    "torch.norm": 4,
+    "torch.tensordot": 3,
+    "torch.nn.functional.embedding": 2,
+    "torch.nn.functional.normalize": 4,
+    "torch.nn.functional.pad": 2,
 }
 # Classes that are only named: `torch.Tensor(3)` is memory that was never initialised.
-KINDS = {"torch.Tensor"} | {
+KINDS = {f"torch.{name}" for name in ("Generator", "Size", "Tensor", "device", "dtype")} | {
     f"{module}.{name}"
     for module in ("collections.abc", "typing")
     for name in """Any Callable Collection Dict Generator Iterable Iterator List Literal Mapping

@@ -27,13 +27,15 @@ from autograder.harmless import (
     BASES,
     BUILTINS,
     CALLS,
+    DIRECT,
     FOREIGN,
+    HANDLED,
     KEYWORDS_REFUSED,
     KINDS,
+    LIMITED,
     METHODS,
     MODULES,
     OF_MODULES,
-    PATTERNS,
     READERS,
     READING,
     SETTABLE,
@@ -50,9 +52,6 @@ _PLAIN = (
     *(ast.FormattedValue, ast.Constant, ast.Subscript, ast.Starred, ast.List, ast.Tuple),
     *(ast.Slice, ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop),
 )
-_IN_ANNOTATIONS = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.BinOp, ast.BitOr,
-                   ast.Tuple, ast.List, ast.expr_context)  # fmt: skip
-
 # Reading takes long where many scopes have many names.
 MAX_CELL_CHARS, MAX_CHARS = 20_000, 100_000
 _IMMUTABLE = {"bool", "bytes", "float", "int", "str"}
@@ -126,6 +125,7 @@ class _Notebook:
             if isinstance(statement, ast.FunctionDef | ast.ClassDef):
                 todo.append(statement.name)
             else:
+                self._see_inner_names(statement)
                 _Reader(self).visit(statement)
         read: set[str] = set()
         while todo:
@@ -143,6 +143,16 @@ class _Notebook:
         if self.delicate and self.passes_functions:
             raise _Kept("attributes are set or keywords spread, and functions are handed around")
 
+    def _see_inner_names(self, statement: ast.stmt) -> None:
+        """Outside of functions, what a lambda or a comprehension binds must not hide anything."""
+        for node in ast.walk(statement):
+            names = [node.arg] if isinstance(node, ast.arg) else []
+            if isinstance(node, ast.comprehension):
+                names = [each.id for each in ast.walk(node.target) if isinstance(each, ast.Name)]
+            for name in names:
+                if name in BUILTINS | FOREIGN or self.kinds(name) - {"variable"}:
+                    raise _Kept(f"line {statement.lineno}: {name} stands for something else")
+
     def _read_class(self, node: ast.ClassDef) -> list[str]:
         """A class may have methods and constants; what changes belongs to an instance."""
         uses: list[str] = []
@@ -159,7 +169,7 @@ class _Notebook:
                 case ast.Expr(ast.Constant()) | ast.Pass():
                     pass
                 case ast.AnnAssign(target=ast.Name(), annotation=annotation, value=None):
-                    _see_annotation(annotation)
+                    _Reader(self).see_annotation(annotation)
                 case ast.Assign(targets=[ast.Name()], value=value) if _is_constant(value):
                     pass
                 case _:
@@ -256,12 +266,14 @@ class _Reader(ast.NodeVisitor):
                 raise _Kept(f"line {decorator.lineno}: the decorator {ast.unparse(decorator)}")
         for each in ast.walk(arguments):
             if isinstance(each, ast.arg) and each.annotation is not None:
-                _see_annotation(each.annotation)
+                _Reader(self.notebook).see_annotation(each.annotation)
         if self.function.returns is not None:
-            _see_annotation(self.function.returns)
+            _Reader(self.notebook).see_annotation(self.function.returns)
         # Made once, when the function is defined, they live as long as it does.
         for default in filter(None, (*arguments.defaults, *arguments.kw_defaults)):
-            if not self._lasts(default):
+            text = isinstance(default, ast.Constant) and isinstance(default.value, str)
+            sent = text and _device(self.function) is not None
+            if sent or not self._lasts(default):
                 raise _Kept(f"line {default.lineno}: a default value that might change")
         for statement in self.function.body:
             self.visit(statement)
@@ -277,27 +289,66 @@ class _Reader(ast.NodeVisitor):
         if self.function is None or node.decorator_list:
             raise _Kept(f"line {node.lineno}: a function inside a block, or decorated inside one")
         if node.returns is not None:
-            self._annotation(node.returns)
+            self.see_annotation(node.returns)
         for each in (node.args, *node.body):
             self.visit(each)
 
     def visit_arg(self, node: ast.arg) -> None:
         """The annotations of a function inside another one are evaluated in every call."""
         if node.annotation is not None:
-            self._annotation(node.annotation)
+            self.see_annotation(node.annotation)
 
-    def _annotation(self, node: ast.expr) -> None:
-        _see_annotation(node)
-        for name in ast.walk(node):
-            if isinstance(name, ast.Name) and self._kinds(name) & {"variable", "table"}:
+    def see_annotation(self, node: ast.expr) -> None:
+        """Kinds of Python's and of libraries, classes of the notebook, and what is made of them."""
+        match node:
+            case ast.Constant():
+                return
+            case ast.Name("object" | "type") if self._is_python(node):
+                return
+            case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+                parts = [left, right]
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                pass
+            case ast.Subscript(value=value, slice=inside) if self._is_kind(value, of="library"):
+                parts = [inside]
+            case _ if self._is_kind(node):
+                return
+            case _:
                 raise _Kept(f"line {node.lineno}: the annotation {ast.unparse(node)}")
+        for each in parts:
+            self.see_annotation(each)
+
+    def _is_kind(self, node: ast.expr, of: str = "") -> bool:
+        root, attributes = _chain(node)
+        if not isinstance(root, ast.Name) or not self._is_global(root):
+            return False
+        path = self.notebook.path(root, attributes)
+        return path in KINDS | CALLS | {"builtin"} or (path == "class" and of != "library")
+
+    def visit_Try(self, node: ast.Try) -> None:
+        """Not what an exhausted stack leads to: libraries may show there what they did before."""
+        for handler in node.handlers:
+            kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+            for kind in kinds:
+                if kind is None or not self._is_python(kind) or ast.unparse(kind) not in HANDLED:
+                    raise _Kept(f"line {handler.lineno}: what is caught")
+        if node.finalbody:
+            raise _Kept(f"line {node.lineno}: finally")
+        for each in (*node.body, *node.orelse):
+            self.visit(each)
+        for handler in node.handlers:
+            for statement in handler.body:
+                self.visit(statement)
 
     def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
         """Imports bind names outside of functions, to harmless modules or what they offer."""
         if self.function is not None:
             raise _Kept(f"line {node.lineno}: an import inside a function")
-        for _, path in _imported(node):
-            if path not in MODULES | CALLS | KINDS | VALUES:
+        paths = [path for _, path in _imported(node)]
+        if isinstance(node, ast.Import):
+            paths = [each.name for each in node.names]
+        for path in paths:
+            if path not in MODULES | CALLS | LIMITED.keys() | KINDS | VALUES:
                 raise _Kept(f"line {node.lineno}: an import of {path}")
 
     visit_ImportFrom = visit_Import
@@ -317,7 +368,7 @@ class _Reader(ast.NodeVisitor):
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         """The annotation of a variable is not evaluated in a function."""
         if self.function is None:
-            _see_annotation(node.annotation)
+            self.see_annotation(node.annotation)
         for each in filter(None, (node.target, node.value)):
             self.visit(each)
 
@@ -333,10 +384,19 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         for word in node.keywords:
-            if word.arg in KEYWORDS_REFUSED or (word.arg is None and not self._is_own(node.func)):
+            spread = word.arg is None and not self._is_own(node.func)
+            sent = word.arg == "device" and not self._is_place(word.value)
+            if word.arg in KEYWORDS_REFUSED or spread or sent:
                 raise _Kept(f"line {node.lineno}: the argument {ast.unparse(word)}")
             self.notebook.delicate |= word.arg is None
-        if any(isinstance(each, ast.Starred) for each in node.args):
+        stars = any(isinstance(each, ast.Starred) for each in node.args)
+        to = isinstance(node.func, ast.Attribute) and node.func.attr == "to"
+        if to and (stars or not all(map(self._is_place, node.args))):
+            raise _Kept(f"line {node.lineno}: {ast.unparse(node)}")
+        for place in self._devices(node.func):
+            if stars or not all(map(self._is_place, node.args[place : place + 1])):
+                raise _Kept(f"line {node.lineno}: {ast.unparse(node)}")
+        if stars:
             self._see(node.func, "call")
             return self._arguments(node)
         match node:
@@ -359,7 +419,7 @@ class _Reader(ast.NodeVisitor):
         root, attributes = _chain(node.func)
         if isinstance(root, ast.Name) and self._is_global(root):
             path = self.notebook.path(root, attributes)
-            if path in PATTERNS and len(node.args) == PATTERNS[path] and not node.keywords:
+            if len(node.args) <= LIMITED.get(path, -1):
                 return self._arguments(node)
             reads = self._is_python(node.func) and root.id in READERS and not node.keywords
             if reads and len(node.args) == 1 and self._is_table(node.args[0]):
@@ -402,7 +462,8 @@ class _Reader(ast.NodeVisitor):
             attributes = self._global(root, attributes, use)
         for place, attribute in enumerate(attributes):
             mine = own and place == 0 and attribute in (self.own or ())
-            if attribute not in ATTRIBUTES and not mine:
+            moves = attribute in DIRECT and use != "call"
+            if moves or (attribute not in ATTRIBUTES and not mine):
                 raise _Kept(f"line {node.lineno}: .{attribute}")
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
             self._set_attribute(node, root, attributes)
@@ -416,7 +477,7 @@ class _Reader(ast.NodeVisitor):
             raise _Kept(f"line {root.lineno}: the global variable {root.id}")
         if meaning in ("function", "class"):
             self.uses.append(root.id)
-            if attributes or (meaning == "class" and use == "value"):
+            if attributes or (use == "value" and (meaning == "class" or self._devices(root))):
                 raise _Kept(f"line {root.lineno}: {root.id} is not just called")
             self.notebook.passes_functions |= use == "value"
         if meaning in ("variable", "table", "function", "class", "constant", "builtin"):
@@ -452,10 +513,37 @@ class _Reader(ast.NodeVisitor):
         return self.notebook.path(*_chain(value)) in VALUES | {"constant"}
 
     def _is_own(self, node: ast.expr) -> bool:
-        """Whether this is a name of the function's own, or a function of the notebook."""
-        return isinstance(node, ast.Name) and (
-            not self._is_global(node) or self._kinds(node) == {"function"}
-        )
+        """Whether this is an argument that stays one, or a function of the notebook."""
+        if not isinstance(node, ast.Name) or self.function is None:
+            return False
+        bound = [
+            isinstance(each, ast.arg)
+            for each in ast.walk(self.function)
+            if (isinstance(each, ast.arg) and each.arg == node.id)
+            or (isinstance(each, ast.Name) and each.id == node.id and _stores(each))
+        ]
+        outer = ast.walk(self.function.args)
+        stays = bound == [True] and any(getattr(each, "arg", None) == node.id for each in outer)
+        return stays or (self._is_global(node) and self._kinds(node) == {"function"})
+
+    def _is_place(self, node: ast.expr) -> bool:
+        """Whether this is a dtype, or where some tensor lies."""
+        if isinstance(node, ast.IfExp):
+            return self._is_place(node.body) and self._is_place(node.orelse)
+        root, attributes = _chain(node)
+        if attributes and attributes[-1] in ("device", "dtype"):
+            return True
+        if isinstance(node, ast.Name) and node.id == "device" and self.own is None:
+            return self._is_own(node)  # what is given for it has been looked at
+        known = isinstance(root, ast.Name) and self._is_global(root)
+        return known and self.notebook.path(root, attributes) in VALUES
+
+    def _devices(self, node: ast.expr) -> list[int]:
+        """Where a function of the notebook has an argument `device`, in each of its definitions."""
+        if not isinstance(node, ast.Name) or not self._is_global(node):
+            return []
+        found = map(_device, self.notebook.functions.get(node.id, ()))
+        return [place for place in found if place is not None]
 
     def _is_python(self, node: ast.AST) -> bool:
         """Whether this is a name that nothing in the notebook binds."""
@@ -484,6 +572,17 @@ def _chain(node: ast.expr) -> tuple[ast.expr, list[str]]:
         attributes.insert(0, node.attr)
         node = node.value
     return node, attributes
+
+
+def _stores(name: ast.Name) -> bool:
+    return not isinstance(name.ctx, ast.Load)
+
+
+def _device(function: ast.FunctionDef) -> int | None:
+    """The place of an argument `device`; beyond all others if it is only a keyword."""
+    arguments = function.args
+    names = [each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    return names.index("device") if "device" in names else None
 
 
 def _own(node: ast.ClassDef) -> set[str]:
@@ -519,14 +618,22 @@ def _instance(method: ast.FunctionDef) -> str:
 
 
 def _globals(function: ast.FunctionDef) -> set[str]:
-    """The names in a function, and in those inside it, that are not its own."""
+    """The names in a function, and in those inside it, that are not its own.
+
+    Raises:
+        _Kept: a name is global in one of these scopes and not in another.
+    """
     table = symtable.symtable(ast.unparse(function), "function", "exec")
     scopes = [each for each in table.get_children() if each.get_name() == function.name]
-    names = set()
+    names: set[str] = set()
+    own: set[str] = set()
     while scopes:
         scope = scopes.pop()
-        names |= {each.get_name() for each in scope.get_symbols() if each.is_global()}
+        for each in scope.get_symbols():
+            (names if each.is_global() else own).add(each.get_name())
         scopes += scope.get_children()
+    if both := names & own:
+        raise _Kept(f"{min(both)} is global in one place and not in another")
     return names
 
 
@@ -583,10 +690,3 @@ def _see_names(tree: ast.AST) -> None:
                 odd = isinstance(name, str) and ("__" in name or keyword.iskeyword(name))
                 if odd and name not in METHODS:
                     raise _Kept(f"the name {name}")
-
-
-def _see_annotation(node: ast.expr) -> None:
-    """An annotation of a function outside of others is evaluated once, and calls nothing."""
-    for each in ast.walk(node):
-        if not isinstance(each, _IN_ANNOTATIONS):
-            raise _Kept(f"line {node.lineno}: the annotation {ast.unparse(node)}")
