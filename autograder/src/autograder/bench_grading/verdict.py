@@ -38,7 +38,7 @@ def parts(costs: list[Cost]) -> list[Part]:
     one = cpu["course grade, 1 worker"]
     found = [
         Part("the cells and the hidden tests themselves", cpu["floor"]),
-        Part("sandbox, a fork for each test, protocol", cpu["course score"] - cpu["floor"]),
+        Part("sandbox, forks, protocol", cpu["course score"] - cpu["floor"]),
         Part("nbgrader's conversion, gradebook, feedback page", one - cpu["course score"]),
         Part("a second worker", cpu["course grade, 2 workers"] - one),
         Part("stock nbgrader: kernel, gradebook, page", _nbgrader(cpu) - cpu["floor"]),
