@@ -22,7 +22,7 @@ def forbidden_uses(
     aliases = _aliases(tuple(notebook))
     for node in ast.walk(_parse(source)):
         names = [_dotted(node, aliases)] if isinstance(node, ast.Attribute | ast.Name) else []
-        names += _imported(node).values()
+        names += imported(node).values()
         for name in names:
             if any(name == ban or name.startswith(ban + ".") for ban in banned):
                 yield getattr(node, "lineno", 0), name
@@ -34,7 +34,7 @@ def _aliases(notebook: tuple[str, ...]) -> dict[str, str]:
     aliases: dict[str, str] = {}
     for each in notebook:
         for node in ast.walk(_parse(each)):
-            aliases.update(_imported(node))
+            aliases.update(imported(node))
     return aliases
 
 
@@ -45,7 +45,8 @@ def _parse(source: str) -> ast.AST:
         return ast.Module(body=[], type_ignores=[])
 
 
-def _imported(node: ast.AST) -> dict[str, str]:
+def imported(node: ast.AST) -> dict[str, str]:
+    """What the names that an import binds stand for; nothing for any other node."""
     if isinstance(node, ast.Import):
         return {
             alias.asname or alias.name.split(".")[0]: (

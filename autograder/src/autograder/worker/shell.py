@@ -144,7 +144,7 @@ class CellShell(InteractiveShell):
         self.recorder = Recorder(0)
         config = Config()
         config.HistoryManager.enabled = False  # it would start a thread, and a fork needs one
-        config.InteractiveShell.automagic = False  # a name alone is a name (stateless.py)
+        config.InteractiveShell.automagic = False  # a name alone is a name (stateless/)
         super().__init__(config=config, **kwargs)
         self.colors = "nocolor"
 

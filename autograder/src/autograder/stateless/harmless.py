@@ -1,4 +1,4 @@
-"""Names that a function may use and still keep nothing from one call to the next (stateless.py).
+"""Names that a function may use and still keep nothing from one call to the next.
 
 A name is here if using it changes nothing but what it is given, and gives nothing that others hold,
 too. So these are not here, however common: what reads or writes files, settings of a library or
