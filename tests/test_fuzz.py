@@ -219,8 +219,10 @@ values = (
     trees
     | st.tuples(st.just("o"), st.integers(-1, 3), st.sampled_from(["object", "iterator"])).map(list)
     | st.fixed_dictionaries({"value": trees}).map(lambda each: ["l", [each["value"]]])
-    | st.builds(lambda n: ["t", [["l", [["T", "float64", [n], 0]]], ["d", []]]], st.integers(0, 2))
-    | st.builds(lambda a: ["d", [["value", ["T", "float64", [2], 0]], ["grads", a]]], trees)
+    | st.builds(
+        lambda n: ["t", [["l", [["T", "float64", [n], 0]]], ["d", [], []]]], st.integers(0, 2)
+    )
+    | st.builds(lambda a: ["d", ["value", "grads"], [["T", "float64", [2], 0], a]], trees)
 )
 odd = {
     "value": values,
@@ -303,7 +305,7 @@ class Puppet:
     def honest(self, kind: str, op: str) -> dict[str, Any]:
         """What an honest sandbox would say, but for values."""
         if kind == "callback":
-            return {"callback": 0, "value": ["t", [["l", [1]], ["d", []]]]}
+            return {"callback": 0, "value": ["t", [["l", [1]], ["d", [], []]]]}
         if kind == "fork" or op == "end":
             return {"nonce": self.forks.pop() if len(self.forks) > 1 else "", "ended": 0}
         if kind in ("old", "wrong"):
@@ -348,9 +350,9 @@ def test_the_puppet_is_believed_when_it_is_right(
     class Right(Puppet):
         def honest(self, kind: str, op: str) -> dict[str, Any]:
             reply = super().honest(kind, op)
-            seven = ["d", [["value", ["T", "float64", [2], 0]],
-                           ["grads", ["l", [["T", "float64", [2], 0]]]],
-                           ["requires_grad", True]]]  # fmt: skip
+            tensor = ["T", "float64", [2], 0]
+            seven = ["d", ["value", "grads", "requires_grad"],
+                          [tensor, ["l", [tensor]], True]]  # fmt: skip
             return {**reply, "value": {"call": "right", "grad": seven}.get(op)}
 
     def work(suite: Suite) -> None:
@@ -368,16 +370,20 @@ def test_the_puppet_is_believed_when_it_is_right(
 ODD_REPLIES = {
     "names that are no list": ("names", {"defined": None}),
     "names that are no names": ("names", {"defined": [["double"], {}, 1]}),
-    "a gradient that is missing": ("grad", {"value": ["d", [["value", ["T", "float64", [2], 0]]]]}),
+    "a gradient that is missing": ("grad", {"value": ["d", ["value"], [["T", "float64", [2], 0]]]}),
     "too many gradients": (
         "grad",
-        {"value": ["d", [["value", ["T", "float64", [2], 0]], ["grads", ["l", [None, None]]]]]},
+        {"value": ["d", ["value", "grads"], [["T", "float64", [2], 0], ["l", [None, None]]]]},
     ),
     "items that are no list": ("take", {"value": 3}),
     "more items than asked for": ("take", {"value": ["l", [1, 2, 3]]}),
     "a call-back whose value is too large": (
         "call",
-        {"nonce": "", "callback": 0, "value": ["t", [["l", [["l", [1] * 400_000]]], ["d", []]]]},
+        {
+            "nonce": "",
+            "callback": 0,
+            "value": ["t", [["l", [["l", [1] * 400_000]]], ["d", [], []]]],
+        },
     ),
 }
 

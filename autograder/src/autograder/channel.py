@@ -143,7 +143,7 @@ class Channel:
     def _wait(self, nonce: str, left: Patience) -> Reply:
         for _ in range(MAX_CALLBACKS):
             header, blobs = wire.receive(self.sandbox.sock, left)
-            decoder = wire.Decoder(blobs, {"o": _object})
+            decoder = wire.Decoder(blobs, {"o": lambda rest, _: object_ref(rest)})
             if header.get("nonce") == nonce:
                 return header, decoder
             if "callback" in header:
@@ -207,7 +207,8 @@ class ObjectRef:
         return ["o", self.number]
 
 
-def _object(rest: list[Any], decoder: wire.Decoder) -> ObjectRef:
+def object_ref(rest: list[Any]) -> ObjectRef:
+    """What a tree with the tag of an object names."""
     number, kind = rest
     if type(number) is not int or kind not in ("object", "iterator"):
         raise wire.WireError("malformed object")

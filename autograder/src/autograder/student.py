@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from autograder.channel import ChannelBroken, ForkEnded, ObjectRef, Reply
+from autograder.channel import ChannelBroken, ForkEnded, ObjectRef, Reply, object_ref
 from autograder.submission import Submission
 from autograder.worker import wire
 
@@ -205,21 +205,11 @@ class Student:
         return self._receive(reply, decoder)
 
     def _receive(self, reply: dict[str, Any], decoder: wire.Decoder) -> Any:
+        decoder.special = {"o": lambda rest, _: Handle(self, object_ref(rest))}
         try:
-            value = decoder.decode(reply.get("value"))
+            return decoder.decode(reply.get("value"))
         except wire.WireError as error:
             raise ChannelBroken("protocol") from error
-        return self._wrap(value)
-
-    def _wrap(self, value: Any) -> Any:
-        """Objects anywhere in a value become handles."""
-        if isinstance(value, ObjectRef):
-            return Handle(self, value)
-        if isinstance(value, list | tuple | frozenset):
-            return type(value)(self._wrap(each) for each in value)
-        if isinstance(value, dict):
-            return {key: self._wrap(each) for key, each in value.items()}
-        return value
 
 
 def pullback(function: Any) -> Any:

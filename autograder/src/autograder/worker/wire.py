@@ -16,7 +16,7 @@ import math
 import socket
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -27,14 +27,21 @@ MAX_HEADER = 32 * 2**20
 MAX_BLOBS = 256 * 2**20
 MAX_NODES = 1_000_000
 MAX_DEPTH = 24
-# A node is at most two lists, and a pair of a dict one more.
+# A node is at most three lists: a dict has one for its keys and one for its values.
 MAX_BRACKETS = 3 * MAX_NODES
 MAX_INT_DIGITS = 1000
+MAX_PLAIN = 2**53  # integers up to here are the same in every JSON
 _LENGTHS = struct.Struct("!II")
 
 _NUMBERS = "bool uint8 int8 int16 int32 int64 float16 float32 float64 complex64 complex128".split()
 DTYPES = {name: getattr(torch, name) for name in (*_NUMBERS, "bfloat16")}
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
+_CONTAINERS: dict[type, str] = {
+    **{list: "l", tuple: "t", bytes: "b", bytearray: "b", set: "s", frozenset: "s"},
+    **{dict: "d", Mapping: "d"},
+}
+_SEQUENCES = {"l": list, "t": tuple, "s": frozenset}
+_HAVE_TAGS = frozenset({list, dict})
 NUMPY_DTYPES = frozenset({*_NUMBERS, "uint16", "uint32", "uint64"})
 
 
@@ -137,9 +144,7 @@ class Encoder:
 
     def encode(self, value: Any, depth: int = 0) -> Any:
         """The tree of `value`; its bytes are appended to `self.blobs`."""
-        self.nodes += 1
-        if self.nodes > MAX_NODES or depth > MAX_DEPTH:
-            raise Unsendable("a value that is too large or nested too deeply")
+        self._count(1, depth)
         if value is None or value is True or value is False:
             return value
         kind = type(value)
@@ -155,20 +160,28 @@ class Encoder:
             raise Unsendable(f"an object of type {kind.__name__}")
         return tagged
 
+    def _count(self, nodes: int, depth: int) -> None:
+        self.nodes += nodes
+        if self.nodes > MAX_NODES or depth > MAX_DEPTH:
+            raise Unsendable("a value that is too large or nested too deeply")
+
     def _container(self, value: Any, depth: int) -> list[Any] | None:
-        if isinstance(value, list | tuple):
-            tag = "t" if isinstance(value, tuple) else "l"
-            return [tag, [self.encode(each, depth + 1) for each in value]]
-        if isinstance(value, dict | Mapping):
-            return ["d", [[self.encode(k, depth + 1), self.encode(v, depth + 1)]
-                          for k, v in value.items()]]  # fmt: skip
-        if isinstance(value, set | frozenset):
-            return ["s", [self.encode(each, depth + 1) for each in value]]
-        return None
+        tag = _CONTAINERS.get(type(value)) or _inherited_tag(value)
+        if tag == "b":
+            return ["b", self._blob(bytes(value))]
+        if tag == "d":
+            keys, values = zip(*value.items(), strict=True) if value else ((), ())
+            return ["d", self._items(keys, depth + 1), self._items(values, depth + 1)]
+        return [tag, self._items(value, depth + 1)] if tag else None
+
+    def _items(self, values: Collection[Any], depth: int) -> list[Any]:
+        """The tree of each; all at once where all stand for themselves."""
+        if not _stand_for_themselves(values):
+            return [self.encode(each, depth) for each in values]
+        self._count(len(values), depth if values else 0)
+        return list(values)
 
     def _array(self, value: Any) -> list[Any] | None:
-        if isinstance(value, bytes | bytearray):
-            return ["b", self._blob(bytes(value))]
         if isinstance(value, torch.Tensor):
             return ["T", *self._tensor(value)]
         if isinstance(value, np.ndarray) and value.dtype.name in NUMPY_DTYPES:
@@ -196,10 +209,9 @@ class Encoder:
         plain = plain.cpu().resolve_conj().resolve_neg()
         if plain.dtype not in _NAMES:
             raise Unsendable("a tensor of an unusual dtype")
-        # The clone has stride 1: a single entry counts as contiguous with any stride.
-        flat = plain.reshape(-1).clone(memory_format=torch.contiguous_format)
-        data = flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
-        return [_NAMES[plain.dtype], list(plain.shape), self._blob(data)]
+        # numpy has no bfloat16; its bytes are in the order of the shape, whatever the strides.
+        bits = plain.view(torch.int16) if plain.dtype == torch.bfloat16 else plain
+        return [_NAMES[plain.dtype], list(plain.shape), self._blob(bits.numpy().tobytes())]
 
     def _blob(self, data: bytes) -> int:
         self.blobs.append(data)
@@ -229,9 +241,7 @@ class Decoder:
         Raises:
             WireError: the tree breaks a rule of the protocol.
         """
-        self.nodes += 1
-        if self.nodes > MAX_NODES or depth > MAX_DEPTH:
-            raise WireError("value too large or nested too deeply")
+        self._count(1, depth)
         if not isinstance(tree, list):
             if isinstance(tree, dict):
                 raise WireError("untagged object")
@@ -241,16 +251,20 @@ class Decoder:
         except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError) as error:
             raise WireError("malformed value") from error
 
+    def _count(self, nodes: int, depth: int) -> None:
+        self.nodes += nodes
+        if self.nodes > MAX_NODES or depth > MAX_DEPTH:
+            raise WireError("value too large or nested too deeply")
+
     def _tagged(self, tree: list[Any], depth: int) -> Any:
         tag, *rest = tree
         if tag in self.special:
             return self.special[tag](rest, self)
-        if tag in ("l", "t", "s"):
-            items = [self.decode(each, depth) for each in _list(rest[0])]
-            return {"l": list, "t": tuple, "s": frozenset}[tag](items)
+        if tag in _SEQUENCES:
+            return _SEQUENCES[tag](self._items(rest[0], depth))
         if tag == "d":
-            pairs = _list(rest[0])
-            return {self.decode(k, depth): self.decode(v, depth) for k, v in pairs}
+            keys, values = (self._items(part, depth) for part in rest)
+            return dict(zip(keys, values, strict=True))
         if tag == "b":
             return self.blob(rest[0])
         if tag == "i":
@@ -267,6 +281,13 @@ class Decoder:
         if tag == "T":
             return self._torch(*rest)
         raise WireError("unknown tag")
+
+    def _items(self, trees: Any, depth: int) -> list[Any]:
+        """The value of each; all at once where all stand for themselves."""
+        if _HAVE_TAGS.isdisjoint(map(type, _list(trees))):
+            self._count(len(trees), depth if trees else 0)
+            return trees
+        return [self.decode(each, depth) for each in trees]
 
     def blob(self, index: Any) -> bytes:
         """The bytes with this index."""
@@ -310,6 +331,20 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
+def _inherited_tag(value: Any) -> str:
+    return next((tag for kind, tag in _CONTAINERS.items() if isinstance(value, kind)), "")
+
+
+def _stand_for_themselves(values: Collection[Any]) -> bool:
+    """Whether JSON has all of these as they are; False also where that takes longer to tell."""
+    kinds = set(map(type, values))
+    if kinds == {int}:
+        return -MAX_PLAIN <= min(values) and max(values) <= MAX_PLAIN
+    if kinds == {str}:
+        return "".join(values).isascii()
+    return kinds <= {float, bool, type(None)}
+
+
 def _text(value: str) -> str:
     try:
         value.encode()
@@ -319,7 +354,7 @@ def _text(value: str) -> str:
 
 
 def _integer(value: int) -> Any:
-    if -(2**53) <= value <= 2**53:
+    if -MAX_PLAIN <= value <= MAX_PLAIN:
         return value
     if value.bit_length() > 3 * MAX_INT_DIGITS:
         raise Unsendable("a number that is too large")
