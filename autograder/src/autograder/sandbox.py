@@ -127,6 +127,7 @@ class Sandbox:
             "memory_mb": self.limits.memory_mb,
             "processes": self.limits.processes,
             "loopback": self.limits.loopback,
+            "cores": sorted(os.sched_getaffinity(0)),
             "file_mb": FILE_MB,
             "tmp_bytes": TMP_BYTES,
         }
