@@ -1,17 +1,22 @@
 """What was made faster gives what it gave before."""
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.api import get_alembic_version
 
 from autograder import leaks
-from autograder.config import CourseError, assignments
+from autograder.config import CourseError, Limits, assignments
 from autograder.forbidden import forbidden_uses
 from autograder.nbgrader_parts import html, install
 from autograder.nbgrader_parts.feedback import FeedbackExporter
-from autograder.zygote import preload_of
+from autograder.preload import preload_of
+from autograder.submission import Submission
+from autograder.zygote import forget_zygotes, zygote
 
 
 def test_a_statement_is_cut_out_as_ast_does() -> None:
@@ -22,15 +27,29 @@ def test_a_statement_is_cut_out_as_ast_does() -> None:
             assert leaks._segment(lines, node) == ast.get_source_segment(suite, node)
 
 
-def test_what_a_suite_preloads_is_read_from_the_text_of_its_files(tmp_path: Path) -> None:
-    first, second = tmp_path / "test_1.py", tmp_path / "test_2.py"
-    first.write_text('import nowhere\nPRELOAD = ("transformers", "regex")\n')
-    second.write_text("def test_it(): pass\n")
-    assert preload_of([]) == preload_of([second]) == ()
-    assert preload_of([first, second]) == ("transformers", "regex")
-    second.write_text("def test_it(:\n")
-    with pytest.raises(CourseError, match="test_2.py, line 1: not Python"):
-        preload_of([second])
+def test_what_a_notebook_and_its_suite_import_is_imported_before(tmp_path: Path) -> None:
+    assignment = replace(assignments()[0], root=tmp_path, name="x", notebook="x")
+    assert preload_of(assignment) == ()
+    assignment.released.parent.mkdir(parents=True)
+    cells = [
+        new_code_cell("import wave\nfrom json import (dumps,\n    loads)\nx = 1"),
+        new_code_cell("%pip install x\nimport nowhere"),
+        new_code_cell("import nowhere", metadata={"tags": ["show"]}),
+        new_markdown_cell("import nowhere"),
+    ]
+    nbformat.write(new_notebook(cells=cells), assignment.released)
+    assignment.suite.parent.mkdir(parents=True)
+    assignment.suite.write_text('import nowhere\nPRELOAD = ("colorsys",)\n')
+    found = preload_of(assignment)
+    assert found == ("import wave", "from json import dumps, loads", "import colorsys")
+    look = "import sys; print(*(name in sys.modules for name in ('wave', 'colorsys', 'cgi')))"
+    with Submission([(0, "", look)], Limits(), found) as submission:
+        assert submission.outputs[0][0]["text"] == "True True False\n"
+    zygote(found, False).close()
+    forget_zygotes()
+    assignment.suite.write_text("def test_it(:\n")
+    with pytest.raises(CourseError, match="test_x.py, line 1: not Python"):
+        preload_of(assignment)
 
 
 def test_the_version_of_a_new_gradebook_is_that_of_nbgraders_own_program(

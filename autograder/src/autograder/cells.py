@@ -9,9 +9,10 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.config import SKIPPED_TAGS
+
 TEST = "test_"
 WRITTEN = "written_"
-SKIPPED_TAGS = frozenset({"show", "train"})
 # nbclient, and so nbgrader's Validate, leaves out cells with this tag; JupyterLab runs them.
 NOT_IN_VALIDATE = "skip-execution"
 

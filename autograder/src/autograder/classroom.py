@@ -30,7 +30,6 @@ from autograder.lock import writing
 from autograder.nbgrader_parts import execute
 from autograder.pool import grade_many
 from autograder.results import Incident, Result
-from autograder.zygote import preload_of
 
 MANY = 4
 TRIES = 2
@@ -109,7 +108,7 @@ def grade_class(
         scheduler: the address of a Dask scheduler, whose workers score instead.
     """
     key = course.key()
-    require_sandbox(preload_of(assignment.suite_files), assignment.limits.gpu)
+    require_sandbox(assignment)
     late_policy()
     with writing(course):
         return _grade_class(course, assignment, key, students, force, progress, workers, scheduler)

@@ -13,6 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+# Tags of cells that only draw or train: they do not run in grading.
+SKIPPED_TAGS = frozenset({"show", "train"})
+
 
 class CourseError(Exception):
     """Something an instructor can mend; the message says how. Commands exit with status 2."""

@@ -14,8 +14,9 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from autograder.config import CourseError, Limits, project_root
+from autograder.config import Assignment, CourseError, Limits, project_root
 from autograder.course import Course, require_account
+from autograder.preload import preload_of
 
 PACKAGES = ("nbgrader", "jupyterlab", "torch", "transformers", "tokenizers", "pyseccomp")
 LEAST_GB = 2
@@ -33,19 +34,19 @@ class Finding:
 
 
 @cache
-def require_sandbox(preload: tuple[str, ...] = (), gpu: bool = False) -> None:
+def require_sandbox(assignment: Assignment | None = None) -> None:
     """Start a sandbox once in this process.
 
     Args:
-        preload: what the suite needs that will be run next.
-        gpu: whether its sandboxes see a GPU.
+        assignment: whose notebooks will run next; by default only what all need is there.
 
     Raises:
         SandboxUnavailable: the sentence says why and what to install.
     """
     from autograder.sandbox import Sandbox
 
-    with Sandbox(Limits(gpu=gpu), preload):
+    limits = assignment.limits if assignment else Limits()
+    with Sandbox(limits, preload_of(assignment) if assignment else ()):
         pass
 
 

@@ -35,7 +35,6 @@ from autograder.late import late_policy
 from autograder.lock import writing
 from autograder.pool import grade_many
 from autograder.results import ExerciseResult, Incident, Result, TestResult
-from autograder.zygote import preload_of
 
 ABSENT = "absent"
 
@@ -115,7 +114,7 @@ def regrade(
     _check_exercise(exercise, releases.current, assignment)
     chosen = _graded(course, assignment, students)
     key = course.key()
-    require_sandbox(preload_of(assignment.suite_files), assignment.limits.gpu)
+    require_sandbox(assignment)
     late_policy()
     now = datetime.now(UTC).isoformat(timespec="seconds")
     report = Report(assignment.name, exercise, dry_run, now)

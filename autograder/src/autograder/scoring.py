@@ -19,11 +19,11 @@ from autograder import cells, opaque
 from autograder.config import Assignment, CourseError
 from autograder.grading import Grading, Wanted
 from autograder.outputs import clean_outputs
+from autograder.preload import preload_of
 from autograder.results import Result
 from autograder.student import Student
 from autograder.submission import Submission, graded_cells
 from autograder.suite import Draw
-from autograder.zygote import preload_of
 
 # Parts of pytest that a hidden test has no use for; "logging" alone took a third of the time.
 _NOT_NEEDED = (
@@ -70,7 +70,7 @@ class Suite:
 
     @cached_property
     def preload(self) -> tuple[str, ...]:
-        return preload_of(self.assignment.suite_files)
+        return preload_of(self.assignment)
 
     @cached_property
     def released(self) -> frozenset[str]:

@@ -7,7 +7,6 @@ project's and no code of a student's; worker/zygote.py runs in it.
 
 from __future__ import annotations
 
-import ast
 import atexit
 import contextlib
 import functools
@@ -24,12 +23,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from autograder.config import CourseError
+from autograder.config import Assignment, CourseError
+from autograder.preload import preload_of
 
 START_SECONDS = 120
 # What most notebooks import, so that not every submission pays for it.
-COMMON_MODULES = ("numpy", "torch", "matplotlib.pyplot", "matplotlib_inline.backend_inline",
-                  "ipywidgets", "regex")  # fmt: skip
+COMMON_IMPORTS = ("import numpy, torch, matplotlib.pyplot, matplotlib_inline.backend_inline",
+                  "import ipywidgets, regex")  # fmt: skip
 # Making namespaces and mounts, becoming another user, dropping capabilities, switching on loopback.
 CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_NET_ADMIN")
 # What libc reads to learn whether it may ask for huge pages.
@@ -73,10 +73,10 @@ class Zygote:
     """One warm process; it ends with the process that started it."""
 
     def __init__(self, preload: tuple[str, ...], gpu: bool) -> None:
-        """Start it; it imports these modules besides the common ones while this process goes on.
+        """Start it; it runs these imports besides the common ones while this process goes on.
 
         Args:
-            preload: their names.
+            preload: import statements.
             gpu: whether its sandboxes see this machine's GPUs.
 
         Raises:
@@ -107,7 +107,7 @@ class Zygote:
         inside.close()
         self._ready = False
         with contextlib.suppress(OSError):  # it is gone already: `_wait` will find out why
-            options = {"modules": [*COMMON_MODULES, *preload], "gpu": bool(devices)}
+            options = {"imports": [*COMMON_IMPORTS, *preload], "gpu": bool(devices)}
             self._control.send(json.dumps(options).encode())
 
     def spawn(self, options: dict[str, Any], fds: list[int]) -> None:
@@ -158,41 +158,19 @@ def unavailable(reason: str) -> SandboxUnavailable:
 
 @functools.cache
 def zygote(preload: tuple[str, ...], gpu: bool) -> Zygote:
-    """The warm process of this grader for these modules, started when it is first needed."""
+    """The warm process of this grader for these imports, started when it is first needed."""
     started = Zygote(preload, gpu)
     atexit.register(_close_quietly, started)
     return started
 
 
-def start_zygote(suite: Iterable[Path], gpu: bool) -> None:
-    """Start the warm process for a suite's files, which need not be imported yet.
+def start_zygote(assignment: Assignment) -> None:
+    """Start the warm process for an assignment, whose suite need not be imported yet.
 
     It takes as long as to import the grader, and does so at the same time on another core. Before
     this process forks, a sandbox must have been started: one of them has to hear that it is ready.
     """
-    zygote(preload_of(suite), gpu)
-
-
-def preload_of(suite: Iterable[Path]) -> tuple[str, ...]:
-    """PRELOAD of a suite's files, read from their text; empty where there is none.
-
-    Raises:
-        CourseError: a file is not Python.
-    """
-    return tuple(
-        name
-        for file in suite
-        for node in _statements(file)
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PRELOAD"
-        for name in ast.literal_eval(node.value)
-    )
-
-
-def _statements(file: Path) -> list[ast.stmt]:
-    try:
-        return ast.parse(file.read_bytes()).body
-    except SyntaxError as error:
-        raise CourseError(f"{file}, line {error.lineno}: not Python: {error.msg}") from error
+    zygote(preload_of(assignment), assignment.limits.gpu)
 
 
 def forget_zygotes() -> None:

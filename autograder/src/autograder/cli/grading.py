@@ -45,7 +45,7 @@ def score(
     from autograder.zygote import start_zygote
 
     which = find_assignment(assignment)
-    start_zygote(which.suite_files, which.limits.gpu)
+    start_zygote(which)
 
     from autograder.course import Course, key_for_scoring
     from autograder.grade import GRADED, score_files
@@ -124,7 +124,7 @@ def grade(
     folder = open_course(course_dir(course))
     _tell_misplaced(folder)
     students = _students(folder, name, student)
-    start_zygote(assignment.suite_files, assignment.limits.gpu)
+    start_zygote(assignment)
 
     from autograder.classroom import grade_class
 

@@ -27,7 +27,6 @@ from autograder.course import Course
 from autograder.doctor import require_sandbox
 from autograder.grade import Releases, prepare_folder
 from autograder.nbgrader_parts import execute
-from autograder.zygote import preload_of
 
 MAX_TIMESTAMP = 200
 MAX_SECRET = 200
@@ -47,8 +46,7 @@ class CourseAutograde(Autograde):
             self._staged = folder
             try:
                 if not execute.found:  # else it was scored beforehand, and is only recorded here
-                    assignment = find_assignment(self.coursedir.assignment_id)
-                    require_sandbox(preload_of(assignment.suite_files), assignment.limits.gpu)
+                    require_sandbox(find_assignment(self.coursedir.assignment_id))
                 Course(Path(self.coursedir.root)).key()
                 self._stage()
             except CourseError as error:

@@ -37,8 +37,14 @@ _NUMBERS = "bool uint8 int8 int16 int32 int64 float16 float32 float64 complex64 
 DTYPES = {name: getattr(torch, name) for name in (*_NUMBERS, "bfloat16")}
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _CONTAINERS: dict[type, str] = {
-    **{list: "l", tuple: "t", bytes: "b", bytearray: "b", set: "s", frozenset: "s"},
-    **{dict: "d", Mapping: "d"},
+    list: "l",
+    tuple: "t",
+    bytes: "b",
+    bytearray: "b",
+    set: "s",
+    frozenset: "s",
+    dict: "d",
+    Mapping: "d",
 }
 _SEQUENCES = {"l": list, "t": tuple, "s": frozenset}
 _HAVE_TAGS = frozenset({list, dict})
@@ -339,7 +345,7 @@ def _stand_for_themselves(values: Collection[Any]) -> bool:
     """Whether JSON has all of these as they are; False also where that takes longer to tell."""
     kinds = set(map(type, values))
     if kinds == {int}:
-        return -MAX_PLAIN <= min(values) and max(values) <= MAX_PLAIN
+        return min(values) >= -MAX_PLAIN and max(values) <= MAX_PLAIN
     if kinds == {str}:
         return "".join(values).isascii()
     return kinds <= {float, bool, type(None)}

@@ -37,8 +37,8 @@ def main() -> None:
     torch.set_num_threads(1)
     shell = start_shell()  # first: the inline backend looks for it when it is imported
     options = json.loads(control.recv(MAX_MESSAGE))
-    for name in options["modules"]:
-        __import__(name)
+    for statement in options["imports"]:
+        exec(statement, {})
     sys.path[:] = [path for path in sys.path if path != "/run/worker"]
     for number in (signal.SIGINT, signal.SIGPROF):
         signal.signal(number, signal.SIG_DFL)  # the session sets its own
