@@ -20,7 +20,7 @@ def forbidden_uses(
         banned: dotted names of modules or functions, such as "torch.optim".
     """
     aliases = _aliases(tuple(notebook))
-    for node in ast.walk(_parse(source)):
+    for node in ast.walk(_parse_if_possible(source)):
         names = [_dotted(node, aliases)] if isinstance(node, ast.Attribute | ast.Name) else []
         names += imported(node).values()
         for name in names:
@@ -33,14 +33,20 @@ def _aliases(notebook: tuple[str, ...]) -> dict[str, str]:
     """What the names that a notebook imports stand for."""
     aliases: dict[str, str] = {}
     for each in notebook:
-        for node in ast.walk(_parse(each)):
+        for node in ast.walk(_parse_if_possible(each)):
             aliases.update(imported(node))
     return aliases
 
 
-def _parse(source: str) -> ast.AST:
+@lru_cache(256)  # read for more than one reason, and much of it in every notebook of a class
+def parse(source: str) -> ast.Module:
+    """The tree of a cell, not to be changed; raises what `ast.parse` raises."""
+    return ast.parse(source)
+
+
+def _parse_if_possible(source: str) -> ast.Module:
     try:
-        return ast.parse(source)
+        return parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.Module(body=[], type_ignores=[])
 

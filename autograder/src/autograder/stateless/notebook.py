@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Collection, Container, Iterable, Sequence
 
-from autograder.forbidden import imported
+from autograder.forbidden import imported, parse
 from autograder.stateless.harmless import BASES, BUILTINS, FOREIGN, METHODS
 from autograder.stateless.reader import Reader
 from autograder.stateless.syntax import (
@@ -48,7 +48,7 @@ class Notebook:
         self.delicate = self.passes_functions = False
         self.students: list[ast.stmt] = []
         for source in cells:
-            tree = ast.parse(source)
+            tree = parse(source)
             self._bind(tree, source in ours)
             if source not in ours:
                 see_python(source)
@@ -58,10 +58,10 @@ class Notebook:
         """Raise `Kept` unless what is called, and all that a student wrote, keeps nothing."""
         todo = list(called)
         for statement in self.students:
-            see_names(statement)
             if isinstance(statement, ast.FunctionDef | ast.ClassDef):
                 todo.append(statement.name)
             else:
+                see_names(statement)
                 self._see_inner_names(statement)
                 Reader(self).visit(statement)
         read: set[str] = set()
