@@ -40,8 +40,8 @@ def compare(
     """Grade the same class with every side, one assignment after the other.
 
     Args:
-        students: size of the class that `course grade` takes.
-        timed: how many of them the other sides take; at least 2.
+        students: size of the class that the floor and this grader take.
+        timed: how many of them nbgrader and otter-grader take; at least 2.
         otter: an interpreter that has otter-grader and this course; without it otter is left out.
 
     Returns:
@@ -71,11 +71,11 @@ def _compare(
     few = notebooks[:timed]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        floor, wrong = ours.floor(assignment, few)
-        score = ours.score(assignment, few, folder)
-        theirs = peers.stock(assignment, few, wrong, folder / "stock")
+        floor, wrong = ours.floor(assignment, notebooks)
+        score = ours.score(assignment, notebooks, folder)
+        theirs = peers.stock(assignment, few, wrong[:timed], folder / "stock")
         if otter:
-            theirs.append(peers.otter(otter, assignment, few, wrong, folder / "otter"))
+            theirs.append(peers.otter(otter, assignment, few, wrong[:timed], folder / "otter"))
         one, outcome = ours.grade(assignment, notebooks, 1, folder / "grade-1")
         two, again = ours.grade(assignment, notebooks, 2, folder / "grade-2")
     changed = sum(again[student] != found for student, found in outcome.items())
