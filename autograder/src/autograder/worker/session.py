@@ -154,8 +154,8 @@ class Worker:
                 return {"kind": type(value).__name__}
             if not value.requires_grad:
                 return {"value": value, "grads": [None] * len(leaves), "requires_grad": False}
-            weight = None if cotangent is None else cotangent.to(value.device)
-            grads = torch.autograd.grad(value, leaves, weight, allow_unused=True)
+            number = value if cotangent is None else _product(value, cotangent)
+            grads = torch.autograd.grad(number, leaves, allow_unused=True)
             return {"value": value, "grads": list(grads), "requires_grad": True}
 
         self.attempt(nonce, run, before, (args, kwargs))
@@ -282,6 +282,16 @@ def _differentiable(function: Callable[..., Any], pullback: Callable[..., Any]) 
     return call
 
 
+def _product(value: torch.Tensor, cotangent: torch.Tensor) -> torch.Tensor:
+    """A number whose gradient is that of `value` with this cotangent.
+
+    torch would first import sympy for a cotangent.
+    """
+    if value.shape != cotangent.shape:
+        raise RuntimeError("a value and its cotangent have different shapes")
+    return (value * cotangent.to(value.device).conj()).sum().real
+
+
 def _is_real(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and value.is_floating_point()
 
@@ -354,11 +364,14 @@ def warm_up(gpu: bool) -> None:
     """
     _seed(0)
     x = torch.ones(2, 2, dtype=torch.float64, requires_grad=True)
-    y = (x @ x).softmax(-1).log()
-    if gpu:
-        importlib.import_module("torch.fx.experimental.symbolic_shapes")  # as a gradient does
-    else:
-        torch.autograd.grad(y, x, torch.ones_like(y))  # with a cotangent, torch imports sympy
+    y = (x @ x).softmax(-1).log().sum()
+    if not gpu:
+        torch.autograd.grad(y, x)
     encoder = wire.Encoder()
     tree = encoder.encode([x, {"a": 1.0}])
     wire.Decoder(encoder.blobs).decode(tree)
+
+
+def warm_up_more() -> None:
+    """Do what few forks would do for themselves: a gradient with a cotangent imports sympy."""
+    importlib.import_module("torch.fx.experimental.symbolic_shapes")

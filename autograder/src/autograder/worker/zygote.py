@@ -24,7 +24,7 @@ from typing import Any
 import confine
 import heap
 import torch
-from session import Worker, warm_up
+from session import Worker, warm_up, warm_up_more
 from shell import CellShell, start_shell
 
 CONTROL_FD = 3  # and, in the session, the socket to the grader
@@ -44,11 +44,10 @@ def main() -> None:
         signal.signal(number, signal.SIG_DFL)  # the session sets its own
     warm_up(options["gpu"])
     heap.forget_handlers()
-    heap.fill_holes()
-    gc.freeze()  # forks share what the libraries allocated
-    gc.enable()  # it was off for importing
+    _settle()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a guard
     control.send(b"ready")
+    more_to_do = True
     while True:
         message, fds, _, _ = socket.recv_fds(control, MAX_MESSAGE, 3)
         if not message:
@@ -58,6 +57,18 @@ def main() -> None:
             _guarded(_guard, json.loads(message), *fds, shell)
         for fd in fds:
             os.close(fd)
+        if more_to_do:
+            gc.disable()
+            warm_up_more()  # while the first sandbox runs, which so came earlier
+            _settle()
+            more_to_do = False
+
+
+def _settle() -> None:
+    """Leave what the libraries allocated in peace, so that forks share it."""
+    heap.fill_holes()
+    gc.freeze()
+    gc.enable()  # it was off for importing
 
 
 def _guarded(role: Any, *args: Any) -> None:
