@@ -16,6 +16,7 @@ from pathlib import Path
 
 from autograder.config import CourseError, Limits, project_root
 from autograder.course import Course, require_account
+from sft2rl import __version__
 
 PACKAGES = ("nbgrader", "jupyterlab", "torch", "transformers", "tokenizers", "pyseccomp")
 LEAST_GB = 2
@@ -53,6 +54,7 @@ def examine(course: Path) -> Iterator[Finding]:
     """Everything `course doctor` looks at, in order."""
     from autograder import doctor_hub
 
+    yield Finding("sft2rl", __version__)
     yield _python()
     yield from map(_package, PACKAGES)
     yield _pins()
