@@ -15,6 +15,7 @@ from tiny_class import NAME, RIGHT, SCRIPTS, Class, text
 from autograder import build, classroom, grade, results
 from autograder.config import assignments
 from autograder.nbgrader_parts.html import safe_markdown2html, score_table
+from sft2rl import __version__
 
 FULL = {"test_double": (2.0, False), "test_Counter": (1.5, False), "written_square": (None, True)}
 NOTHING = {
@@ -194,6 +195,7 @@ def test_every_grade_leaves_a_record(graded: Class) -> None:
     assert records["ada"]["submission"] != records["ben"]["submission"]
     kept = graded.autograded("ada").metadata.sft2rl.audit
     assert {name: records["ada"][name] for name in kept} == kept
+    assert kept["versions"]["sft2rl"] == __version__
     assert set(kept) == {"submission", "release", "suite", "key", "versions", "sandbox"}
     secret = graded.course.key()
     assert secret.hex() not in str(lines) and str(secret) not in str(lines)
