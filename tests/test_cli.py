@@ -140,6 +140,7 @@ def test_score_as_json(root: Path) -> None:
         "outcome": "passed",
         "weight": 1.0,
         "message": "",
+        "tried": "",
     }
     assert (stub["score"], stub["status"]) == (0, "graded")
     assert (missing["score"], missing["status"]) == (0, "missing")

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import sft2rl
 from autograder import doctor, doctor_hub
 from autograder.config import CourseError, assignments, project_root
 from autograder.course import existing_course, open_course
@@ -43,7 +44,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name, mode in MODES.items():
         (prefix / name).mkdir(parents=True)
         (prefix / name).chmod(mode)
-    (prefix / "student/lib/python3.11/site-packages/sft2rl").mkdir(parents=True)
+    installed(prefix, sft2rl.__version__)
     homes = {name: tmp_path / "home" / name for name in ("ada", "ben")}
     for home in homes.values():
         home.mkdir(parents=True)
@@ -60,6 +61,13 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assignments.cache_clear()
 
 
+def installed(prefix: Path, version: str) -> None:
+    """Leave what pip leaves of this version of the course in the students' Python."""
+    made = prefix / f"student/lib/python3.11/site-packages/sft2rl-{version}.dist-info"
+    made.mkdir(parents=True)
+    (made / "METADATA").write_text(f"Name: sft2rl\nVersion: {version}\n")
+
+
 def wrong(prefix: Path) -> list[Finding]:
     return [each for each in doctor_hub.for_hub(prefix / "course") if each.advice]
 
@@ -67,7 +75,7 @@ def wrong(prefix: Path) -> list[Finding]:
 def test_an_installation_as_it_should_be(hub: Path) -> None:
     found = list(doctor_hub.for_hub(hub / "course"))
     assert [each for each in found if each.advice] == []
-    assert len(found) == 9 + 6
+    assert len(found) == 9 + 7
 
 
 @pytest.mark.parametrize("name", [name for name in MODES if name != "etc"])
@@ -104,6 +112,15 @@ def test_a_students_python_that_holds_the_grader(hub: Path) -> None:
     (hub / "student/lib/python3.11/site-packages/autograder").mkdir()
     (finding,) = wrong(hub)
     assert "holds autograder" in finding.advice
+
+
+def test_students_with_an_old_release_of_the_course(hub: Path) -> None:
+    shutil.rmtree(hub / "student/lib/python3.11/site-packages")
+    (missing,) = wrong(hub)
+    installed(hub, "0.0.9")
+    (old,) = wrong(hub)
+    assert (missing.found, old.found) == ("not installed", "0.0.9")
+    assert f"The staff's is {sft2rl.__version__}." in old.advice and "install.sh" in old.advice
 
 
 @pytest.mark.parametrize("name", [doctor_hub.STAFF, doctor_hub.STUDENTS])

@@ -15,6 +15,7 @@ from tiny_class import NAME, RIGHT, SCRIPTS, Class, text
 from autograder import build, classroom, grade, results
 from autograder.config import assignments
 from autograder.nbgrader_parts.html import safe_markdown2html, score_table
+from sft2rl import __version__
 
 FULL = {"test_double": (2.0, False), "test_Counter": (1.5, False), "written_square": (None, True)}
 NOTHING = {
@@ -128,18 +129,19 @@ def test_feedback_says_once_what_several_tests_met(graded: Class) -> None:
     assert "<li><em>negative numbers are doubled</em>: A negative number</li>" in page
 
 
-def hidden_test(name: str, message: str) -> results.TestResult:
-    return results.TestResult(f"test_{name}", "failed" if message else "passed", 1.0, message)
+def hidden_test(name: str, message: str, tried: str = "") -> results.TestResult:
+    outcome = "failed" if message else "passed"
+    return results.TestResult(f"test_{name}", outcome, 1.0, message, tried)
 
 
-def test_only_neighbours_with_the_same_sentence_share_a_row() -> None:
+def test_only_neighbours_with_the_same_message_share_a_row() -> None:
     tests = [
-        hidden_test("one", "An `a`. Wrong. Look: 1 < 2."),
-        hidden_test("two", "A b. Wrong. Look: 1 < 2."),
+        hidden_test("one", "Wrong. Look: 1 < 2.", "An `a`, e.g. b"),
+        hidden_test("two", "Wrong. Look: 1 < 2.", "A b"),
         hidden_test("three", ""),
         hidden_test("four", ""),
-        hidden_test("five", "A c. Wrong. Look: 1 < 2."),
-        hidden_test("six", "A d. Wrong."),
+        hidden_test("five", "Wrong. Look: 1 < 2.", "A c vs. a d"),
+        hidden_test("six", "Wrong.", "A d"),
         hidden_test("seven", "There is no <policy>."),
         hidden_test("eight", "There is no <policy>."),
     ]
@@ -147,11 +149,11 @@ def test_only_neighbours_with_the_same_sentence_share_a_row() -> None:
     rows = [re.sub("<strong>.*?</strong>", "", row) for row in page.split("<tr")[1:]]
     inner = [re.findall("<td>(.*?)</td>", row)[1:] for row in rows]
     assert inner == [
-        ["2\xa0tests", "Wrong. Look: 1 &lt; 2.<ul><li><em>one</em>: An <code>a</code></li>"
+        ["2\xa0tests", "Wrong. Look: 1 &lt; 2.<ul><li><em>one</em>: An <code>a</code>, e.g. b</li>"
          "<li><em>two</em>: A b</li></ul>"],
         ["three", ""],
         ["four", ""],
-        ["five", "A c. Wrong. Look: 1 &lt; 2."],
+        ["five", "A c vs. a d. Wrong. Look: 1 &lt; 2."],
         ["six", "A d. Wrong."],
         ["2\xa0tests", "There is no &lt;policy&gt;.<ul><li><em>seven</em></li>"
          "<li><em>eight</em></li></ul>"],
@@ -193,6 +195,7 @@ def test_every_grade_leaves_a_record(graded: Class) -> None:
     assert records["ada"]["submission"] != records["ben"]["submission"]
     kept = graded.autograded("ada").metadata.sft2rl.audit
     assert {name: records["ada"][name] for name in kept} == kept
+    assert kept["versions"]["sft2rl"] == __version__
     assert set(kept) == {"submission", "release", "suite", "key", "versions", "sandbox"}
     secret = graded.course.key()
     assert secret.hex() not in str(lines) and str(secret) not in str(lines)

@@ -12,6 +12,7 @@ import pytest
 from tornado.web import HTTPError
 from typer.testing import CliRunner
 
+import sft2rl
 from autograder import build, classroom, page
 from autograder.cli import app
 from autograder.config import CourseError, assignments
@@ -67,6 +68,7 @@ def test_the_numbers_of_a_class(course: Course, monkeypatch: pytest.MonkeyPatch)
     assert (row["submitted"], row["graded"]) == (4, 1)
     assert (row["flagged"], row["by_hand"], row["published"]) == (0, 0, 0)
     assert not row["released"] and shown["next"] == NAME
+    assert shown["version"] == sft2rl.__version__
     (course.versions(NAME)).mkdir(parents=True)
     (course.versions(NAME) / "0123456789abcdef.ipynb").touch()
     assert overview(course.root)["next"] == ""

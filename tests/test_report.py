@@ -5,6 +5,7 @@ import random
 import re
 import shutil
 import time
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from tiny_class import NAME, Class
 from typer.testing import CliRunner
 
+from autograder import results
 from autograder.cli import app
 from autograder.config import CourseError
 from autograder.page import _report
@@ -116,7 +118,7 @@ def test_an_item_is_not_correlated_with_itself() -> None:
 
 def test_a_missing_function_is_one_mistake() -> None:
     tests = [
-        {"name": f"test_{i}", "outcome": "failed", "weight": i, "message": f"Input {i}. Undefined."}
+        asdict(results.TestResult(f"test_{i}", "failed", i, "Undefined.", f"Input {i}"))
         for i in (1, 2)
     ]
     result = {"double": {"score": 0.0, "max_score": 6.0, "tests": tests}}
@@ -148,7 +150,7 @@ def test_the_report_of_a_class(at_class: Class) -> None:
         ("test_calls_are_counted", 1, 1.5),
     }
     (message,) = found["messages"]  # cem has not begun
-    assert message["what"].endswith("The sign of the argument must survive.")
+    assert message["what"] == "A negative number. The sign of the argument must survive."
     assert [hour > 0 for hour in found["hours"]] == [False, True, True, True, True, True]
     (pair,) = found["pairs"]
     assert pair["students"] == ["dana", "eve"] and set(pair["parts"]) == {"double"}

@@ -76,7 +76,7 @@ def codes(result: Result) -> list[str]:
 
 
 def messages(result: Result, name: str) -> str:
-    return " ".join(test.message for test in result.exercises[name].tests)
+    return " ".join(test.text for test in result.exercises[name].tests)
 
 
 def in_a_folder(assignment: Assignment) -> Path:

@@ -1,6 +1,7 @@
 """Long repetitions (`make soak`): always the same grades, under load and with processes killed.
 
-SOAK_ROUNDS sets how often each is repeated (default 10).
+SOAK_ROUNDS sets how often each is repeated (default 10). The zoos are scored once, with shared
+forks and without; `pytest tests/test_soak.py -m soak -k "zoo and 06"` takes one of them.
 """
 
 import contextlib
@@ -16,10 +17,16 @@ import psutil
 import pytest
 from test_faults import STUDENTS, grade, make_class, outcome
 
-from autograder import bench_grading, build
-from autograder.config import find_assignment
+from autograder import bench_grading, build, cells
+from autograder.build import parse_source
+from autograder.check import Answer, load_zoo
+from autograder.config import Assignment, assignments, find_assignment
 from autograder.grade import Releases, prepare_file
+from autograder.grading import Grading
 from autograder.pool import grade_many
+from autograder.results import Result
+from autograder.scoring import Suite, with_suite
+from autograder.submission import Submission, graded_cells
 
 pytestmark = pytest.mark.soak
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "10"))
@@ -80,3 +87,39 @@ def test_whatever_is_killed_a_class_ends_with_the_same_gradebook(tmp_path: Path)
         grade(group, 2)  # as a TA would: once more, for what was not finished
         assert outcome(group) == outcome(undisturbed)
     assert len(STUDENTS) == len(outcome(undisturbed))
+
+
+class Apart(Grading):
+    """Grading with a fork for each test, whatever is proved."""
+
+    def _state_kept(self) -> str:
+        return "not asked"
+
+
+@pytest.mark.parametrize("assignment", assignments(), ids=lambda each: each.name)
+def test_sharing_forks_changes_no_result_of_the_zoo(assignment: Assignment) -> None:
+    """Every answer stands in the reference's notebook, of which every exercise is scored."""
+    notebook = parse_source(assignment)
+    whole, points = graded_cells(notebook), cells.exercises(notebook)
+    shared, differ = [], {}
+
+    def scored(kind: type[Grading], suite: Suite, base: Submission, answer: Answer) -> Result:
+        name, source = answer.exercise, answer.source
+        answered = [(i, cell, source if cell == name else old) for i, cell, old in whole]
+        with base.variant(answered, (name, source)) as variant:
+            grading = kind(suite, variant, points, b"soak")
+            result = grading.run()
+        if grading.sharing:
+            shared.append(answer)
+        return result
+
+    def work(suite: Suite) -> None:
+        with Submission(whole, assignment.limits, suite.preload) as base:
+            for answer in load_zoo(assignment):
+                together, alone = (scored(kind, suite, base, answer) for kind in (Grading, Apart))
+                if together != alone:
+                    differ[answer.exercise, answer.kind, answer.name] = together, alone
+
+    with_suite(assignment, work)
+    assert differ == {}
+    assert shared

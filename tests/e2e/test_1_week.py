@@ -14,6 +14,8 @@ from conftest import Hub, picture
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import create_engine, text
 
+from sft2rl import __version__
+
 NAME, NOTEBOOK = "01_tokenizer", "tokenizer"
 WRONG = """\
 def merge_pair(ids, pair, new_id):
@@ -161,6 +163,7 @@ def test_our_page_grades_the_rest(instructor: Page, hub: Hub) -> None:
     assert shown and shown.headers["content-security-policy"].startswith("default-src 'self'")
     row = instructor.locator("#assignments tr", has_text=NAME)
     expect(row.locator("td.number")).to_have_text(["2", "1", "0", "1", "0"])
+    expect(instructor.locator("#version")).to_have_text(f"sft2rl {__version__}")
     row.get_by_role("button", name="Grade all").click()
     job = instructor.locator("#jobs li").first
     expect(job).to_contain_text("running")

@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 from autograder.config import Assignment
 from autograder.grade import digest
 from autograder.results import Result
+from sft2rl import __version__
 
 LIBRARIES = ("torch", "numpy", "transformers", "tokenizers")
 SANDBOX = "bubblewrap, namespaces, seccomp"
@@ -63,5 +64,6 @@ def append(file: Path, student: str, assignment: str, result: Result, trace: dic
 
 @cache
 def versions() -> dict[str, str]:
-    """Of Python and the libraries that compute."""
-    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+    """Of the course, Python and the libraries that compute."""
+    found = {"sft2rl": __version__, "python": platform.python_version()}
+    return found | {name: version(name) for name in LIBRARIES}

@@ -223,7 +223,7 @@ class _Check:
     ) -> None:
         failed = [test for test in exercise.tests if test.outcome == "failed"]
         self.killed.update(test.name for test in failed)
-        text = " ".join([test.message for test in failed] + [i.detail for i in result.incidents])
+        text = " ".join([test.text for test in failed] + [i.detail for i in result.incidents])
         score = exercise.score if exercise.score is not None else 0.0
         row["mutants"].setdefault(answer.name, score)
         row["messages"].setdefault(answer.name, text)
@@ -307,10 +307,10 @@ def _saying(tests: list[TestResult], phrase: str) -> list[str]:
     return [
         test.name
         for test in tests
-        if test.outcome == "failed" and phrase.lower() in test.message.lower()
+        if test.outcome == "failed" and phrase.lower() in test.text.lower()
     ]
 
 
 def _why(exercise: ExerciseResult, result: Result) -> str:
-    failed = [f"{each.name}: {each.message}" for each in exercise.tests if each.outcome == "failed"]
+    failed = [f"{each.name}: {each.text}" for each in exercise.tests if each.outcome == "failed"]
     return " | ".join(failed + [f"{each.code}: {each.detail}" for each in result.incidents])

@@ -17,6 +17,7 @@ from pathlib import Path
 from autograder.config import Assignment, CourseError, Limits, project_root
 from autograder.course import Course, require_account
 from autograder.preload import preload_of
+from sft2rl import __version__
 
 PACKAGES = ("nbgrader", "jupyterlab", "torch", "transformers", "tokenizers", "pyseccomp")
 LEAST_GB = 2
@@ -54,6 +55,7 @@ def examine(course: Path) -> Iterator[Finding]:
     """Everything `course doctor` looks at, in order."""
     from autograder import doctor_hub
 
+    yield Finding("sft2rl", __version__)
     yield _python()
     yield from map(_package, PACKAGES)
     yield _pins()

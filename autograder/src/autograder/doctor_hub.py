@@ -6,11 +6,13 @@ import grp
 import pwd
 import stat
 from collections.abc import Iterator
+from importlib.metadata import distributions
 from pathlib import Path
 
 from autograder.config import CourseError
 from autograder.course import course_code
 from autograder.doctor import Finding
+from sft2rl import __version__
 
 STAFF, STUDENTS = "sft2rl-staff", "sft2rl-students"
 # What hub/sample.sh writes into the accounts that it makes.
@@ -31,6 +33,7 @@ def examine(course: Path) -> Iterator[Finding]:
     prefix = course.parent
     yield from _modes(prefix)
     yield _students_python(prefix)
+    yield _students_version(prefix)
     yield _group(STAFF, "formgrader and the course's page")
     students = _group(STUDENTS, "the hub")
     yield students
@@ -81,6 +84,14 @@ def _students_python(prefix: Path) -> Finding:
         advice = f"It holds {hidden[0]}: remove {prefix / 'student'}. {AGAIN}"
         return Finding("students' Python", str(prefix / "student"), advice)
     return Finding("students' Python", "holds no grader")
+
+
+def _students_version(prefix: Path) -> Finding:
+    """Whether the students' Python has the version of the course that grades them."""
+    folders = map(str, prefix.glob("student/lib/python3*/site-packages"))
+    found = [each.version for each in distributions(name="sft2rl", path=list(folders))]
+    advice = "" if found == [__version__] else f"The staff's is {__version__}. {AGAIN}"
+    return Finding("students' sft2rl", ", ".join(found) or "not installed", advice)
 
 
 def _group(name: str, what: str) -> Finding:

@@ -236,8 +236,7 @@ class Grading:
 
 
 def _failed(test: HiddenTest, text: str) -> TestResult:
-    tried = test.tried.rstrip(".")
-    return TestResult(test.name, "failed", test.weight, f"{tried}. {text}")
+    return TestResult(test.name, "failed", test.weight, text, test.tried.rstrip("."))
 
 
 def _share(results: list[TestResult], points: float) -> ExerciseResult:

@@ -72,7 +72,7 @@ def _measured(path: Path, known: dict[str, project.Figures]) -> project.Figures 
 def _note(kind: str, name: str, phrase: str, result: ExerciseResult, row: dict[str, Any]) -> None:
     """Enter one result into an exercise's row, with what is wrong with it."""
     score = result.score or 0.0
-    text = " ".join(test.message for test in result.tests if test.message)
+    text = " ".join(test.text for test in result.tests if test.text)
     full = score == row["points"]
     if kind in ("reference", "stub"):
         row[kind] = score

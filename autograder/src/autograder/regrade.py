@@ -297,7 +297,7 @@ def change(student: str, exercise: str, before: Result, now: Result, by_hand: bo
         first, second = tests_before.get(name, absent), tests_after.get(name, absent)
         if first != second:
             was, is_ = (ABSENT if test is absent else test.outcome for test in (first, second))
-            tests.append(TestChange(name, was, is_, first.message, second.message))
+            tests.append(TestChange(name, was, is_, first.text, second.text))
     return Change(student, exercise, old.score, new.score, by_hand, tests)
 
 

@@ -8,12 +8,23 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class TestResult:
-    """One hidden test; `message` is one of the suite's fixed texts, empty when it passed."""
+    """One hidden test.
+
+    Attributes:
+        message: why it failed, one of the suite's fixed texts; empty when it passed.
+        tried: what a failed test tried, without a full stop; empty where the message says it.
+    """
 
     name: str
     outcome: Literal["passed", "failed"]
     weight: float
     message: str = ""
+    tried: str = ""
+
+    @property
+    def text(self) -> str:
+        """What people read: what was tried, and the message."""
+        return f"{self.tried}. {self.message}" if self.tried else self.message
 
 
 @dataclass

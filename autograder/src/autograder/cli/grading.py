@@ -75,7 +75,7 @@ def _print_result(path: Path, result: Result) -> None:
         table.add_column(heading)
     for name, each in result.exercises.items():
         points = "by hand" if each.score is None else f"{each.score:.4g} of {each.max_score:g}"
-        failed = [test.message for test in each.tests if test.outcome == "failed"]
+        failed = [test.text for test in each.tests if test.outcome == "failed"]
         table.add_row(name, points, escape("\n".join(failed)))
     out.print(table)
     for note in incidents.notes(result, staff=True):

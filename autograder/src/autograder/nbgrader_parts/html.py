@@ -108,24 +108,18 @@ def score_table(result: ExerciseResult, status: str) -> str:
     )
 
 
-def _parts(test: TestResult) -> tuple[str, str]:
-    """What a failed test tried, and the sentence about it; scoring writes `tried. Sentence`."""
-    tried, stop, sentence = test.message.partition(". ")
-    return (tried, sentence) if stop else ("", test.message)
-
-
 def _outcome(test: TestResult) -> tuple[str, str]:
-    return test.outcome, _parts(test)[1]
+    return test.outcome, test.message
 
 
 def _rows(tests: list[TestResult]) -> str:
-    """Neighbours of the same outcome: a row each, or one row where a sentence says it for all."""
-    outcome, sentence = _outcome(tests[0])
+    """Neighbours of the same outcome: a row each, or one row where one message says it for all."""
+    outcome, message = _outcome(tests[0])
     if outcome == "failed" and len(tests) > 1:
         items = "".join(f"<li>{_listed(test)}</li>" for test in tests)
-        return _row(outcome, f"{len(tests)}\xa0tests", f"{_inline_code(sentence)}<ul>{items}</ul>")
+        return _row(outcome, f"{len(tests)}\xa0tests", f"{_inline_code(message)}<ul>{items}</ul>")
     return "".join(
-        _row(outcome, escape(_words(test.name)), _inline_code(test.message)) for test in tests
+        _row(outcome, escape(_words(test.name)), _inline_code(test.text)) for test in tests
     )
 
 
@@ -138,8 +132,8 @@ def _row(outcome: str, name: str, text: str) -> str:
 
 
 def _listed(test: TestResult) -> str:
-    name, tried = f"<em>{escape(_words(test.name))}</em>", _parts(test)[0]
-    return f"{name}: {_inline_code(tried)}" if tried else name
+    name = f"<em>{escape(_words(test.name))}</em>"
+    return f"{name}: {_inline_code(test.tried)}" if test.tried else name
 
 
 def _mark(outcome: str) -> str:

@@ -15,12 +15,14 @@ from autograder.classroom import gradebook, nbgrader_api, released_names
 from autograder.config import Assignment, assignments
 from autograder.course import Course, open_course
 from autograder.nbgrader_parts.collect import Refused, examine
+from sft2rl import __version__
 
 NEVER = datetime.min
 
 
 def overview(root: Path) -> dict[str, Any]:
-    """The assignments in order, and the name of the one to release next ("" if none is left)."""
+    """The assignments in order, the name of the one to release next ("" if none is left), and the
+    version of the course."""
     course = open_course(root)
     api = nbgrader_api(course)
     exchange = Path(api.exchange_root, api.course_id)
@@ -41,7 +43,7 @@ def overview(root: Path) -> dict[str, Any]:
         for each in assignments()
     ]
     left = [each.name for each in assignments() if each.name not in released]
-    return {"assignments": rows, "next": left[0] if left else ""}
+    return {"assignments": rows, "next": left[0] if left else "", "version": __version__}
 
 
 def _hands_in(course: Course, assignment: Assignment, inbound: Path) -> dict[str, int]:

@@ -23,6 +23,7 @@ from autograder.deadlines import deadlines, handed_in_at
 from autograder.grade import GRADED, Releases
 from autograder.rebuild import OWN
 from autograder.report import similarity
+from autograder.results import TestResult
 
 # Below this a correlation says nothing: its 95 % interval is wider than 1.
 MIN_CLASS = 10
@@ -329,7 +330,7 @@ def _messages(hands: list[Hand]) -> list[tuple[tuple[str, str], str, float]]:
             if each["code"] == "missing-function"
         }
         found += [
-            ((name, missing.get(name, test["message"])), hand.student, points)
+            ((name, missing.get(name, TestResult(**test).text)), hand.student, points)
             for name, test, points in _losses(hand)
             if name not in hand.blank
         ]

@@ -138,6 +138,7 @@ async function refresh() {
       ...state.assignments.map((row) => assignment(row, state.next, busy)),
     );
     document.getElementById("jobs").replaceChildren(...state.jobs.map(job));
+    document.getElementById("version").textContent = `sft2rl ${state.version}`;
     trouble("");
   } catch (error) {
     trouble(`This page is not up to date: ${error.message}`);
