@@ -14,8 +14,6 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
-from sft2rl import __version__
-
 __all__ = ["CheckFailed", "close", "equal", "fail", "passed", "raises", "visible_check"]
 
 
@@ -23,11 +21,8 @@ class CheckFailed(AssertionError):
     """A visible check found something wrong; the message is written for the student."""
 
     def _render_traceback_(self) -> list[str]:
-        """IPython shows these lines instead of a stack of the check's own frames.
-
-        The version tells staff when a student's copy of the course is an old one.
-        """
-        return [f"\x1b[31m✗ {self}\x1b[0m", f"\x1b[2msft2rl {__version__}\x1b[0m"]
+        """IPython shows these lines instead of a stack of the check's own frames."""
+        return [f"\x1b[31m✗ {self}\x1b[0m"]
 
 
 def fail(sentence: str) -> NoReturn:
