@@ -1,5 +1,6 @@
 """Files that are made from others are up to date."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import make_headers  # noqa: E402
 import nbformat  # noqa: E402
 import pytest  # noqa: E402
 
+import sft2rl  # noqa: E402
 from autograder import cells, opaque  # noqa: E402
 from autograder.build import parse_source  # noqa: E402
 from autograder.config import Assignment, assignments  # noqa: E402
@@ -29,6 +31,13 @@ def test_every_pin_is_the_one_of_the_lock():
 
     lock, direct = pins("requirements.lock"), pins("requirements.txt")
     assert direct and all(lock[package] == version for package, version in direct.items())
+
+
+def test_every_file_that_names_the_version_names_the_same():
+    for name in ("shared/pyproject.toml", "autograder/pyproject.toml", "CITATION.cff"):
+        text = (ROOT / name).read_text("utf-8")
+        found = re.findall(r'^version(?: = |: )"?([\w.]+)"?$', text, re.M)
+        assert found == [sft2rl.__version__], name
 
 
 def test_conventions_md_lists_the_stubs_as_they_are():
