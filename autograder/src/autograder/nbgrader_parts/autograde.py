@@ -15,7 +15,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.utils import parse_utc
@@ -57,8 +57,21 @@ class CourseAutograde(Autograde):
             super().start()
 
     def init_assignment(self, assignment_id: str, student_id: str) -> None:
-        super().init_assignment(assignment_id, student_id)
+        """nbgrader's, which opens the gradebook five times; and what the student was granted."""
+        super(Autograde, self).init_assignment(assignment_id, student_id)
+        source = self._format_source(assignment_id, student_id)
+        timestamp = self.coursedir.get_existing_timestamp(source)
+        known = {"timestamp": timestamp} if timestamp else {}
         with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as book:
+            try:
+                for path in self.notebooks:
+                    book.find_notebook(Path(path).stem, assignment_id)
+                if self.create_student:
+                    book.update_or_create_student(student_id)
+                book.update_or_create_submission(assignment_id, student_id, **known)
+            except MissingEntry as error:
+                self.log.error(str(error))
+                raise NbGraderException(str(error)) from error
             extensions.enter(book, Course(Path(self.coursedir.root)), assignment_id, student_id)
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
