@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps.api import NbGraderAPI
-from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import OperationalError
 from traitlets.config import PyFileConfigLoader
 
@@ -28,6 +26,8 @@ from autograder.grade import GRADED, Releases, add_artefacts, digest, prepare_fo
 from autograder.late import late_policy
 from autograder.lock import writing
 from autograder.nbgrader_parts import execute
+from autograder.nbgrader_parts.late import LatePenalty
+from autograder.nbgrader_parts.rows import grades_of
 from autograder.pool import grade_many
 from autograder.results import Incident, Result
 from autograder.zygote import preload_of
@@ -285,7 +285,11 @@ def read_row(api: NbGraderAPI, course: Course, assignment: Assignment, student: 
     with gradebook(api) as book:
         submission = book.find_submission(assignment.name, student)
         flags = _times(course, submission)
-        grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+        grades = [
+            grade
+            for notebook in submission.notebooks
+            for grade in grades_of(book, notebook).values()
+        ]
         machine = [grade for grade in grades if grade.cell_type == "code"]
         written = [grade for grade in grades if grade.cell_type != "code"]
         if any(grade.needs_manual_grade for grade in machine):
@@ -306,14 +310,11 @@ def read_row(api: NbGraderAPI, course: Course, assignment: Assignment, student: 
 
 
 def settle_penalty(api: NbGraderAPI, assignment: Assignment, student: str) -> None:
-    """Let nbgrader compute a student's late penalty anew, as it does before feedback."""
-    names = {
-        "notebook": assignment.notebook,
-        "assignment": assignment.name,
-        "student": student,
-        "db_url": api.coursedir.db_url,
-    }
-    AssignLatePenalties(parent=api).preprocess(new_notebook(), {"nbgrader": names})
+    """Compute a student's late penalty anew, as it is done before feedback."""
+    with gradebook(api) as book:
+        notebook = book.find_submission_notebook(assignment.notebook, assignment.name, student)
+        LatePenalty(parent=api).settle(notebook)
+        book.db.commit()
 
 
 def _times(course: Course, submission: Any) -> list[str]:

@@ -17,7 +17,6 @@ from traitlets.config import Config
 from autograder.course import course_code
 
 PARTS = "autograder.nbgrader_parts"
-NBGRADER = "nbgrader.preprocessors"
 # Where nbconvert finds templates before its own.
 SHARE = Path(__file__).parent / "share"
 
@@ -61,13 +60,11 @@ def configure(config: Config, root: Path) -> None:
     config.Autograde.autograde_preprocessors = [
         f"{PARTS}.execute.SandboxExecute",
         f"{PARTS}.save.TrustedSaveAutoGrades",
-        f"{NBGRADER}.AssignLatePenalties",
     ]
     config.AssignLatePenalties.plugin_class = f"{PARTS}.late.CourseLatePolicy"
     config.GenerateFeedback.exporter_class = f"{PARTS}.feedback.FeedbackExporter"
     config.GenerateFeedback.preprocessors = [
-        f"{PARTS}.late.SettleLatePenalties",
-        f"{NBGRADER}.GetGrades",
+        f"{PARTS}.get.SettledGetGrades",
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
     config.HTMLExporter.sanitize_html = True

@@ -1,0 +1,45 @@
+"""nbgrader's GetGrades step, replaced: the same, with a few queries and a settled late penalty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import GetGrades
+
+from autograder import cells
+from autograder.nbgrader_parts.late import LatePenalty
+from autograder.nbgrader_parts.rows import comments_of, grades_of
+
+
+class SettledGetGrades(GetGrades):
+    """Grades and comments for a feedback page, and what is lost for being late.
+
+    The penalty is computed anew: points by hand have come since the grading.
+    """
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        names = resources["nbgrader"]
+        with Gradebook(names["db_url"]) as book:
+            notebook = book.find_submission_notebook(
+                names["notebook"], names["assignment"], names["student"]
+            )
+            LatePenalty(parent=self).settle(notebook)
+            book.db.commit()
+            self.grades, self.comments = grades_of(book, notebook), comments_of(book, notebook)
+            nb, resources = super(GetGrades, self).preprocess(nb, resources)
+            penalty = notebook.late_submission_penalty or 0
+            resources["nbgrader"]["score"] = notebook.score - penalty
+            resources["nbgrader"]["max_score"] = notebook.max_score
+            resources["nbgrader"]["late_penalty"] = penalty
+        return nb, resources
+
+    def _get_comment(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
+        cells.nbgrader(cell)["comment"] = self.comments[cells.grade_id(cell)].comment
+
+    def _get_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
+        grade = self.grades[cells.grade_id(cell)]
+        cells.nbgrader(cell).update(score=grade.score, points=grade.max_score)
