@@ -8,7 +8,6 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import GetGrades
 
-from autograder import cells
 from autograder.nbgrader_parts.late import LatePenalty
 from autograder.nbgrader_parts.rows import comments_of, grades_of
 
@@ -38,8 +37,8 @@ class SettledGetGrades(GetGrades):
         return nb, resources
 
     def _get_comment(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
-        cells.nbgrader(cell)["comment"] = self.comments[cells.grade_id(cell)].comment
+        cell.metadata.nbgrader["comment"] = self.comments[cell.metadata.nbgrader.grade_id].comment
 
     def _get_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
-        grade = self.grades[cells.grade_id(cell)]
-        cells.nbgrader(cell).update(score=grade.score, points=grade.max_score)
+        grade = self.grades[cell.metadata.nbgrader.grade_id]
+        cell.metadata.nbgrader.update(score=grade.score, points=grade.max_score)

@@ -44,7 +44,7 @@ class TrustedSaveAutoGrades(SaveAutoGrades):
         return nb, resources
 
     def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
-        grade = self.grades.get(cells.grade_id(cell))
+        grade = self.grades.get(cells.grade_id(cell) or "")
         if grade is None:
             self.log.warning("%s is not in the gradebook", cells.grade_id(cell))
             return
@@ -69,7 +69,7 @@ class TrustedSaveAutoGrades(SaveAutoGrades):
         return score if math.isfinite(score) and 0 <= score <= max_score else None
 
     def _add_comment(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
-        comment = self.comments.get(cells.grade_id(cell))
+        comment = self.comments.get(cells.grade_id(cell) or "")
         if comment is None:
             return
         unchanged = cells.nbgrader(cell).get("checksum") == utils.compute_checksum(cell)
