@@ -22,7 +22,7 @@ from autograder.cells import TEST, to_text
 from autograder.config import Assignment, CourseError
 from autograder.course import Course
 from autograder.doctor import require_sandbox
-from autograder.grade import GRADED, Releases, add_artefacts, digest, prepare_folder
+from autograder.grade import GRADED, Prepared, Releases, add_artefacts
 from autograder.late import late_policy
 from autograder.lock import writing
 from autograder.nbgrader_parts import execute
@@ -144,14 +144,12 @@ def _grade_class(
         if student not in new:
             finish(student, _give_feedback(api, course, assignment, student))
     releases = Releases(assignment, course.versions(assignment.name))
-    digests: dict[str, str] = {}
+    in_flight: dict[str, Prepared] = {}
 
     def prepared() -> Iterator[tuple[str, NotebookNode]]:
         for student in new:
-            folder = course.submitted(assignment.name, student)
-            notebook = prepare_folder(folder, releases)
-            digests[student] = digest(notebook)
-            yield student, notebook
+            in_flight[student] = Prepared.read(course.submitted(assignment.name, student), releases)
+            yield student, in_flight[student].notebook
 
     if scheduler and new:
         from autograder.cluster import grade_on_cluster
@@ -161,7 +159,8 @@ def _grade_class(
         found = grade_many(prepared(), assignment, key, min(workers, len(new)))
     for student, result in found:
         add_artefacts(result, assignment, course.submitted(assignment.name, student))
-        finish(student, record(api, course, assignment, student, digests[student], result))
+        submission = in_flight.pop(student)
+        finish(student, record(api, course, assignment, student, submission, result))
     return [rows[student] for student in students]
 
 
@@ -213,20 +212,22 @@ def record(
     course: Course,
     assignment: Assignment,
     student: str,
-    submission: str,
+    submission: Prepared,
     result: Result,
     note: dict[str, Any] | None = None,
 ) -> Row:
     """Take a result that was found into the gradebook, and write the feedback.
 
     Args:
-        submission: the digest of the notebook that it was found for.
+        submission: what it was found for. If something was handed in since, that is graded here.
         note: what the audit record says besides.
     """
 
     def autograde() -> dict[str, Any]:
-        execute.found[submission] = result, note or {}
-        return api.autograde(assignment.name, student, force=True)
+        if not submission.is_current():
+            return api.autograde(assignment.name, student, force=True)
+        with execute.handed_over(student, submission.notebook, result, note or {}):
+            return api.autograde(assignment.name, student, force=True)
 
     outcome = _tried_twice(api, autograde)
     if not outcome["success"]:
