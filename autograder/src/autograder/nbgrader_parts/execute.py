@@ -98,4 +98,6 @@ def _score_output(exercise: ExerciseResult, status: str) -> NotebookNode:
     """First the number, as stock nbgrader would read it; the table is what people see."""
     score = "not graded yet" if exercise.score is None else repr(exercise.score)
     data = {"text/plain": score, "text/html": score_table(exercise, status)}
-    return nbformat.v4.new_output("execute_result", data=data)
+    return nbformat.from_dict(
+        {"output_type": "execute_result", "execution_count": None, "metadata": {}, "data": data}
+    )

@@ -57,6 +57,7 @@ def configure(config: Config, root: Path) -> None:
     config.GenerateAssignment.preprocessors = generate_preprocessors()
     # Rebuilding on the release has replaced what nbgrader would overwrite from its database, and
     # check. So there is one pass only (CourseAutograde).
+    config.Autograde.exporter_class = f"{PARTS}.steps.AutogradedExporter"
     config.Autograde.autograde_preprocessors = [
         f"{PARTS}.execute.SandboxExecute",
         f"{PARTS}.save.TrustedSaveAutoGrades",
@@ -74,9 +75,6 @@ def configure(config: Config, root: Path) -> None:
         "clean_html": f"{PARTS}.html.clean_html",
         "highlight_code": f"{PARTS}.html.highlight_code",
     }
-    # Once, after the last step, instead of after each.
-    config.NotebookExporter.optimistic_validation = True
-    config.FeedbackExporter.optimistic_validation = True
 
 
 @functools.cache
