@@ -26,8 +26,8 @@ from autograder.grade import GRADED, Prepared, Releases, add_artefacts
 from autograder.late import late_policy
 from autograder.lock import writing
 from autograder.nbgrader_parts import execute
+from autograder.nbgrader_parts.book import grades_of
 from autograder.nbgrader_parts.late import LatePenalty
-from autograder.nbgrader_parts.rows import grades_of
 from autograder.pool import grade_many
 from autograder.results import Incident, Result
 from autograder.zygote import preload_of

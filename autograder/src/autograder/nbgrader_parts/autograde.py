@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import MissingEntry
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.utils import parse_utc
@@ -27,6 +27,7 @@ from autograder.course import Course
 from autograder.doctor import require_sandbox
 from autograder.grade import Releases, prepare_folder
 from autograder.nbgrader_parts import execute
+from autograder.nbgrader_parts.book import CheckedGradebook
 from autograder.zygote import preload_of
 
 MAX_TIMESTAMP = 200
@@ -65,7 +66,7 @@ class CourseAutograde(Autograde):
         source = self._format_source(assignment_id, student_id)
         timestamp = self.coursedir.get_existing_timestamp(source)
         known = {"timestamp": timestamp} if timestamp else {}
-        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as book:
+        with CheckedGradebook(self.coursedir.db_url, self.coursedir.course_id) as book:
             try:
                 for path in self.notebooks:
                     book.find_notebook(Path(path).stem, assignment_id)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
 from nbgrader.preprocessors import GetGrades
 
+from autograder.nbgrader_parts.book import CheckedGradebook, comments_of, grades_of
 from autograder.nbgrader_parts.late import LatePenalty
-from autograder.nbgrader_parts.rows import comments_of, grades_of
 
 
 class SettledGetGrades(GetGrades):
@@ -22,7 +21,8 @@ class SettledGetGrades(GetGrades):
         self, nb: NotebookNode, resources: dict[str, Any]
     ) -> tuple[NotebookNode, dict[str, Any]]:
         names = resources["nbgrader"]
-        with Gradebook(names["db_url"]) as book:
+        course_id = self.parent.parent.coursedir.course_id
+        with CheckedGradebook(names["db_url"], course_id) as book:
             notebook = book.find_submission_notebook(
                 names["notebook"], names["assignment"], names["student"]
             )

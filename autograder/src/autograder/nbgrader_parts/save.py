@@ -7,12 +7,11 @@ from typing import Any
 
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.api import Gradebook
 from nbgrader.preprocessors import SaveAutoGrades
 
 from autograder import cells, incidents
+from autograder.nbgrader_parts.book import CheckedGradebook, comments_of, grades_of
 from autograder.nbgrader_parts.late import LatePenalty
-from autograder.nbgrader_parts.rows import comments_of, grades_of
 from autograder.results import Result
 
 
@@ -28,7 +27,8 @@ class TrustedSaveAutoGrades(SaveAutoGrades):
         names = resources["nbgrader"]
         self.notebook_id, self.assignment_id = names["notebook"], names["assignment"]
         self.student_id = names["student"]
-        with Gradebook(names["db_url"]) as self.gradebook:
+        coursedir = self.parent.parent.coursedir
+        with CheckedGradebook(names["db_url"], coursedir.course_id) as self.gradebook:
             # nbgrader's own steps would open the gradebook once more each, and commit after every
             # cell.
             notebook = self.gradebook.find_submission_notebook(
