@@ -21,12 +21,12 @@ class SettledGetGrades(GetGrades):
         self, nb: NotebookNode, resources: dict[str, Any]
     ) -> tuple[NotebookNode, dict[str, Any]]:
         names = resources["nbgrader"]
-        course_id = self.parent.parent.coursedir.course_id
-        with CheckedGradebook(names["db_url"], course_id) as book:
+        converter = self.parent.parent
+        with CheckedGradebook(names["db_url"], converter.coursedir.course_id) as book:
             notebook = book.find_submission_notebook(
                 names["notebook"], names["assignment"], names["student"]
             )
-            LatePenalty(parent=self).settle(notebook)
+            LatePenalty(parent=converter).settle(notebook)
             book.db.commit()
             self.grades, self.comments = grades_of(book, notebook), comments_of(book, notebook)
             nb, resources = super(GetGrades, self).preprocess(nb, resources)

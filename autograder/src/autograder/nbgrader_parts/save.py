@@ -27,8 +27,8 @@ class TrustedSaveAutoGrades(SaveAutoGrades):
         names = resources["nbgrader"]
         self.notebook_id, self.assignment_id = names["notebook"], names["assignment"]
         self.student_id = names["student"]
-        coursedir = self.parent.parent.coursedir
-        with CheckedGradebook(names["db_url"], coursedir.course_id) as self.gradebook:
+        converter = self.parent.parent
+        with CheckedGradebook(names["db_url"], converter.coursedir.course_id) as self.gradebook:
             # nbgrader's own steps would open the gradebook once more each, and commit after every
             # cell.
             notebook = self.gradebook.find_submission_notebook(
@@ -39,7 +39,7 @@ class TrustedSaveAutoGrades(SaveAutoGrades):
             nb, resources = super(SaveAutoGrades, self).preprocess(nb, resources)
             self._review_what_is_missing(nb)
             self.gradebook.db.flush()  # of these scores a penalty is a share
-            LatePenalty(parent=self).settle(notebook)
+            LatePenalty(parent=converter).settle(notebook)
             self.gradebook.db.commit()
         return nb, resources
 
