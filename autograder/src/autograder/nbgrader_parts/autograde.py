@@ -61,7 +61,10 @@ class CourseAutograde(Autograde):
             super().start()
 
     def init_assignment(self, assignment_id: str, student_id: str) -> None:
-        """nbgrader's, which opens the gradebook five times; and what the student was granted."""
+        """nbgrader's, which opens the gradebook five times; and what the student was granted.
+
+        nbgrader would also copy what else is in source/ASSIGNMENT: there is nothing else.
+        """
         super(Autograde, self).init_assignment(assignment_id, student_id)
         source = self._format_source(assignment_id, student_id)
         timestamp = self.coursedir.get_existing_timestamp(source)
