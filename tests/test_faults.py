@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 from eight import ANSWERS, PAGES, STUDENTS, grade, make_class, outcome
-from tiny_class import NAME, SCRIPTS
+from tiny_class import NAME, RIGHT, SCRIPTS, text
 
-from autograder import pool
+from autograder import classroom, pool
 from autograder.grade import digest
 from autograder.zygote import zygote
 
@@ -40,6 +40,21 @@ def test_killed_workers_and_warm_processes_change_nothing(
     grade(group, 2, progress=kill_something)
     assert len(killed) == len(STUDENTS) / 2
     assert outcome(group) == undisturbed
+
+
+def test_what_is_handed_in_while_it_is_graded_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = make_class(tmp_path / "tiny", STUDENTS[:1])
+    group.hand_in(STUDENTS[0], text(group.answered(**ANSWERS[1])))
+
+    def hand_in_again(*args: object) -> None:
+        group.hand_in(STUDENTS[0], text(group.answered(**RIGHT)))
+
+    monkeypatch.setattr(classroom, "add_artefacts", hand_in_again)
+    (row,) = grade(group, 1, STUDENTS[:1])
+    assert row.score == row.max_score == 3.5
+    assert group.grades(STUDENTS[0])["test_double"] == (2.0, False)
 
 
 def test_an_interrupted_run_goes_on_where_it_was(undisturbed: dict, tmp_path: Path) -> None:

@@ -161,6 +161,27 @@ def test_only_neighbours_with_the_same_message_share_a_row() -> None:
     assert [row.startswith(' class="danger"') for row in rows] == [True, False, False] + [True] * 3
 
 
+def test_nbgraders_own_step_makes_the_same_page(graded: Class, inside: NbGraderAPI) -> None:
+    with Gradebook(graded.db_url) as book:
+        grade_ = book.find_grade("written_square", "tiny", NAME, "dana")
+        comment = book.find_comment("written_square", "tiny", NAME, "dana")
+        grade_.manual_score, grade_.extra_credit, comment.manual_comment = 2.0, 0.5, "Well done"
+        book.db.commit()
+    done = inside.generate_feedback(NAME, "dana")
+    assert done["success"] and "not recognized" not in done["log"]
+    page = graded.feedback("dana")
+    ours, *rest = inside.config.GenerateFeedback.preprocessors
+    assert ours.endswith(".SettledGetGrades") and "Well done" in page
+    inside.config.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades", *rest]
+    assert inside.generate_feedback(NAME, "dana")["success"]
+    assert graded.feedback("dana") == page
+    with Gradebook(graded.db_url) as book:
+        grade_ = book.find_grade("written_square", "tiny", NAME, "dana")
+        comment = book.find_comment("written_square", "tiny", NAME, "dana")
+        grade_.manual_score = grade_.extra_credit = comment.manual_comment = None
+        book.db.commit()
+
+
 def test_pages_contain_no_script_of_a_student(graded: Class) -> None:
     page = graded.feedback("ada")
     assert "<script>alert" not in page

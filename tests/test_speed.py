@@ -7,12 +7,14 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from nbgrader.api import get_alembic_version
+from nbgrader.api import Course, get_alembic_version
+from sqlalchemy import Engine, event
 
 from autograder import leaks
 from autograder.config import CourseError, Limits, assignments
 from autograder.forbidden import forbidden_uses
 from autograder.nbgrader_parts import html, install
+from autograder.nbgrader_parts.book import CheckedGradebook
 from autograder.nbgrader_parts.feedback import FeedbackExporter
 from autograder.preload import preload_of
 from autograder.submission import Submission
@@ -57,6 +59,30 @@ def test_the_version_of_a_new_gradebook_is_that_of_nbgraders_own_program(
 ) -> None:
     install.add_scripts_to_path()
     assert install._alembic_version() == get_alembic_version()
+
+
+def test_the_tables_of_a_gradebook_are_looked_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nbgrader.api.get_alembic_version", install._alembic_version)
+    url, asked = f"sqlite:///{tmp_path / 'gradebook.db'}", []
+
+    def opened(course: str) -> bool:
+        """Whether opening it asks the database anything."""
+        asked.clear()
+        with CheckedGradebook(url, course) as book:
+            questions = len(asked)
+            assert book.students == [] and course in {each.id for each in book.db.query(Course)}
+        return questions > 0
+
+    def note(*args: object) -> None:
+        asked.append(args)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert [opened(course) for course in ("one", "one", "two", "one")] == [1, 0, 1, 0]
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
 
 
 @pytest.mark.parametrize("source", ["x < 1  # *a*", "*a* " * (html.LONGEST_KEPT // 4 + 1)])

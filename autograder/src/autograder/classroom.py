@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps.api import NbGraderAPI
-from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import OperationalError
 from traitlets.config import PyFileConfigLoader
 
@@ -24,10 +22,12 @@ from autograder.cells import TEST, to_text
 from autograder.config import Assignment, CourseError
 from autograder.course import Course
 from autograder.doctor import require_sandbox
-from autograder.grade import GRADED, Releases, add_artefacts, digest, prepare_folder
+from autograder.grade import GRADED, Prepared, Releases, add_artefacts
 from autograder.late import late_policy
 from autograder.lock import writing
 from autograder.nbgrader_parts import execute
+from autograder.nbgrader_parts.book import grades_of
+from autograder.nbgrader_parts.late import LatePenalty
 from autograder.pool import grade_many
 from autograder.results import Incident, Result
 
@@ -143,14 +143,12 @@ def _grade_class(
         if student not in new:
             finish(student, _give_feedback(api, course, assignment, student))
     releases = Releases(assignment, course.versions(assignment.name))
-    digests: dict[str, str] = {}
+    in_flight: dict[str, Prepared] = {}
 
     def prepared() -> Iterator[tuple[str, NotebookNode]]:
         for student in new:
-            folder = course.submitted(assignment.name, student)
-            notebook = prepare_folder(folder, releases)
-            digests[student] = digest(notebook)
-            yield student, notebook
+            in_flight[student] = Prepared.read(course.submitted(assignment.name, student), releases)
+            yield student, in_flight[student].notebook
 
     if scheduler and new:
         from autograder.cluster import grade_on_cluster
@@ -160,7 +158,8 @@ def _grade_class(
         found = grade_many(prepared(), assignment, key, min(workers, len(new)))
     for student, result in found:
         add_artefacts(result, assignment, course.submitted(assignment.name, student))
-        finish(student, record(api, course, assignment, student, digests[student], result))
+        submission = in_flight.pop(student)
+        finish(student, record(api, course, assignment, student, submission, result))
     return [rows[student] for student in students]
 
 
@@ -212,20 +211,22 @@ def record(
     course: Course,
     assignment: Assignment,
     student: str,
-    submission: str,
+    submission: Prepared,
     result: Result,
     note: dict[str, Any] | None = None,
 ) -> Row:
     """Take a result that was found into the gradebook, and write the feedback.
 
     Args:
-        submission: the digest of the notebook that it was found for.
+        submission: what it was found for. If something was handed in since, that is graded here.
         note: what the audit record says besides.
     """
 
     def autograde() -> dict[str, Any]:
-        execute.found[submission] = result, note or {}
-        return api.autograde(assignment.name, student, force=True)
+        if not submission.is_current():
+            return api.autograde(assignment.name, student, force=True)
+        with execute.handed_over(student, submission.notebook, result, note or {}):
+            return api.autograde(assignment.name, student, force=True)
 
     outcome = _tried_twice(api, autograde)
     if not outcome["success"]:
@@ -284,7 +285,11 @@ def read_row(api: NbGraderAPI, course: Course, assignment: Assignment, student: 
     with gradebook(api) as book:
         submission = book.find_submission(assignment.name, student)
         flags = _times(course, submission)
-        grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+        grades = [
+            grade
+            for notebook in submission.notebooks
+            for grade in grades_of(book, notebook).values()
+        ]
         machine = [grade for grade in grades if grade.cell_type == "code"]
         written = [grade for grade in grades if grade.cell_type != "code"]
         if any(grade.needs_manual_grade for grade in machine):
@@ -305,14 +310,11 @@ def read_row(api: NbGraderAPI, course: Course, assignment: Assignment, student: 
 
 
 def settle_penalty(api: NbGraderAPI, assignment: Assignment, student: str) -> None:
-    """Let nbgrader compute a student's late penalty anew, as it does before feedback."""
-    names = {
-        "notebook": assignment.notebook,
-        "assignment": assignment.name,
-        "student": student,
-        "db_url": api.coursedir.db_url,
-    }
-    AssignLatePenalties(parent=api).preprocess(new_notebook(), {"nbgrader": names})
+    """Compute a student's late penalty anew, as it is done before feedback."""
+    with gradebook(api) as book:
+        notebook = book.find_submission_notebook(assignment.notebook, assignment.name, student)
+        LatePenalty(parent=api).settle(notebook)
+        book.db.commit()
 
 
 def _times(course: Course, submission: Any) -> list[str]:

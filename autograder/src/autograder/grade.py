@@ -10,8 +10,10 @@ import hashlib
 import io
 import json
 import logging
+import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +70,33 @@ def prepare_folder(path: Path, releases: Releases) -> NotebookNode:
     ids = filter(None, map(cells.grade_id, releases.current.cells))
     handed_in = reader.read_folder(path, f"{assignment.notebook}.ipynb", assignment.name, ids)
     return _prepare(handed_in, releases)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a student handed in, rebuilt on its release, and the state of its folder."""
+
+    folder: Path
+    state: dict[str, int]
+    notebook: NotebookNode
+
+    @classmethod
+    def read(cls, folder: Path, releases: Releases) -> Prepared:
+        state = _state(folder)  # before it is read: what changes it on the way is seen later
+        return cls(folder, state, prepare_folder(folder, releases))
+
+    def is_current(self) -> bool:
+        """Whether nothing was handed in since."""
+        return _state(self.folder) == self.state
+
+
+def _state(folder: Path) -> dict[str, int]:
+    """When each file in a folder was last changed; nothing where there is no such folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return {each.name: each.stat(follow_symlinks=False).st_ctime_ns for each in entries}
+    except OSError:
+        return {}
 
 
 def _prepare(handed_in: reader.HandedIn, releases: Releases) -> NotebookNode:

@@ -25,11 +25,10 @@ from autograder.export import Rows, guarded, number
 from autograder.grade import (
     GRADED,
     GRADER_FAILED,
+    Prepared,
     Releases,
     add_artefacts,
     artefact_exercises,
-    digest,
-    prepare_folder,
 )
 from autograder.late import late_policy
 from autograder.lock import writing
@@ -164,7 +163,7 @@ class _Regrade:
         self.key, self.exercise, self.report = key, exercise, report
         self.api: NbGraderAPI = nbgrader_api(course)
         self.before: dict[str, Result] = {}
-        self.digests: dict[str, str] = {}
+        self.in_flight: dict[str, Prepared] = {}
 
     def run(
         self, students: list[str], workers: int, progress: Callable[[str], None] | None
@@ -174,7 +173,7 @@ class _Regrade:
         )
         for student, result in results:
             self._add_artefacts(student, result)
-            self._take(student, result)
+            self._take(student, self.in_flight.pop(student), result)
             if progress:
                 progress(student)
 
@@ -186,9 +185,8 @@ class _Regrade:
             found = result_of(self.course, self.assignment, student)
             self.before[student] = result_from(found)
             folder = self.course.submitted(self.assignment.name, student)
-            notebook = prepare_folder(folder, self.releases)
-            self.digests[student] = digest(notebook)
-            yield student, notebook
+            self.in_flight[student] = Prepared.read(folder, self.releases)
+            yield student, self.in_flight[student].notebook
 
     def _reason_to_leave(self, student: str) -> str:
         try:
@@ -206,7 +204,7 @@ class _Regrade:
             folder = self.course.submitted(self.assignment.name, student)
             add_artefacts(result, self.assignment, folder)
 
-    def _take(self, student: str, result: Result) -> None:
+    def _take(self, student: str, submission: Prepared, result: Result) -> None:
         """Compare with what was found before; write it if something changed."""
         before = self.before[student]
         if result.status == GRADER_FAILED:
@@ -240,11 +238,17 @@ class _Regrade:
             by_hand = hand.get(cells.TEST + name, False)
             self.report.changes.append(change(student, name, before, result, by_hand))
         if not self.report.dry_run:
-            self._write(student, result, changed, finished)
+            self._write(student, submission, result, changed, finished)
 
-    def _write(self, student: str, result: Result, changed: list[str], finished: set[str]) -> None:
+    def _write(
+        self,
+        student: str,
+        submission: Prepared,
+        result: Result,
+        changed: list[str],
+        finished: set[str],
+    ) -> None:
         note = {"regrade": {"exercise": self.exercise, "score_before": self.before[student].score}}
-        submission = self.digests[student]
         row = record(self.api, self.course, self.assignment, student, submission, result, note)
         if row.failed:
             self.report.failed[student] = " ".join(row.happened)

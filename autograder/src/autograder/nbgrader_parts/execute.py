@@ -5,6 +5,9 @@ This is no subclass of nbgrader's Execute, so `--no-execute` does not reach it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +18,39 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from autograder import audit, cells, incidents
 from autograder.config import find_assignment
 from autograder.course import Course
-from autograder.grade import add_artefacts, digest, grade
+from autograder.grade import add_artefacts, grade
 from autograder.nbgrader_parts.html import score_table
 from autograder.results import ExerciseResult, Result
 
-# What `course grade` and `course regrade` found beforehand, in several processes, by the notebook's
-# digest: the whole result, and what the audit record says beside it.
-found: dict[str, tuple[Result, dict[str, Any]]] = {}
+
+@dataclass(frozen=True)
+class Found:
+    """What `course grade` and `course regrade` found beforehand, in several processes.
+
+    Attributes:
+        notebook: the prepared notebook that was scored.
+        note: what the audit record says besides.
+    """
+
+    notebook: NotebookNode
+    result: Result
+    note: dict[str, Any]
+
+
+# By student, while it is recorded.
+found: dict[str, Found] = {}
+
+
+@contextmanager
+def handed_over(
+    student: str, notebook: NotebookNode, result: Result, note: dict[str, Any]
+) -> Iterator[None]:
+    """Have nbgrader record this, instead of reading and scoring what the student handed in."""
+    found[student] = Found(notebook, result, note)
+    try:
+        yield
+    finally:
+        del found[student]
 
 
 class SandboxExecute(NbGraderPreprocessor):
@@ -34,12 +63,12 @@ class SandboxExecute(NbGraderPreprocessor):
         coursedir = self.parent.parent.coursedir
         course = Course(Path(coursedir.root))
         assignment, key = find_assignment(name), course.key()
-        beforehand = found.pop(digest(nb), None)
-        if beforehand is None:
-            beforehand = grade(nb, assignment, key), {}
+        if student in found:
+            result, note = found[student].result, found[student].note
+        else:
+            result, note = grade(nb, assignment, key), {}
             submitted = coursedir.format_path(coursedir.submitted_directory, student, name)
-            add_artefacts(beforehand[0], assignment, Path(submitted))
-        result, note = beforehand
+            add_artefacts(result, assignment, Path(submitted))
         resources["autograder"] = {"result": result}
         _show_outputs(nb, result)
         trace = audit.trace(nb, assignment, key)
@@ -69,4 +98,6 @@ def _score_output(exercise: ExerciseResult, status: str) -> NotebookNode:
     """First the number, as stock nbgrader would read it; the table is what people see."""
     score = "not graded yet" if exercise.score is None else repr(exercise.score)
     data = {"text/plain": score, "text/html": score_table(exercise, status)}
-    return nbformat.v4.new_output("execute_result", data=data)
+    return nbformat.from_dict(
+        {"output_type": "execute_result", "execution_count": None, "metadata": {}, "data": data}
+    )

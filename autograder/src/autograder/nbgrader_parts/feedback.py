@@ -11,6 +11,8 @@ from jinja2.bccache import Bucket
 from nbconvert.exporters import HTMLExporter
 from nbformat import NotebookNode
 
+from autograder.nbgrader_parts.steps import InPlace
+
 # Where the list at the top of a page ends, and what stands in it.
 BODY = '<div class="panel-body">'
 LISTED = re.compile(
@@ -19,7 +21,7 @@ LISTED = re.compile(
 NO_ALT = 'alt="No description has been provided for this image"'
 
 
-class FeedbackExporter(HTMLExporter):
+class FeedbackExporter(InPlace, HTMLExporter):
     """Compiles a template once, and does not parse the finished page to put in what is known.
 
     nbconvert does the second for pictures without a description, and for classes that the

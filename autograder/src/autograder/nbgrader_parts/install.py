@@ -17,7 +17,6 @@ from traitlets.config import Config
 from autograder.course import course_code
 
 PARTS = "autograder.nbgrader_parts"
-NBGRADER = "nbgrader.preprocessors"
 # Where nbconvert finds templates before its own.
 SHARE = Path(__file__).parent / "share"
 
@@ -58,16 +57,15 @@ def configure(config: Config, root: Path) -> None:
     config.GenerateAssignment.preprocessors = generate_preprocessors()
     # Rebuilding on the release has replaced what nbgrader would overwrite from its database, and
     # check. So there is one pass only (CourseAutograde).
+    config.Autograde.exporter_class = f"{PARTS}.steps.AutogradedExporter"
     config.Autograde.autograde_preprocessors = [
         f"{PARTS}.execute.SandboxExecute",
         f"{PARTS}.save.TrustedSaveAutoGrades",
-        f"{NBGRADER}.AssignLatePenalties",
     ]
     config.AssignLatePenalties.plugin_class = f"{PARTS}.late.CourseLatePolicy"
     config.GenerateFeedback.exporter_class = f"{PARTS}.feedback.FeedbackExporter"
     config.GenerateFeedback.preprocessors = [
-        f"{PARTS}.late.SettleLatePenalties",
-        f"{NBGRADER}.GetGrades",
+        f"{PARTS}.get.SettledGetGrades",
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
     config.HTMLExporter.sanitize_html = True
@@ -77,9 +75,6 @@ def configure(config: Config, root: Path) -> None:
         "clean_html": f"{PARTS}.html.clean_html",
         "highlight_code": f"{PARTS}.html.highlight_code",
     }
-    # Once, after the last step, instead of after each.
-    config.NotebookExporter.optimistic_validation = True
-    config.FeedbackExporter.optimistic_validation = True
 
 
 @functools.cache

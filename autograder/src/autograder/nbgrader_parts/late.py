@@ -1,10 +1,10 @@
-"""The course's late policy, as nbgrader asks for it."""
+"""The course's late policy, as nbgrader asks for it, and the step that applies it."""
 
 from __future__ import annotations
 
+from nbgrader.api import SubmittedNotebook
 from nbgrader.plugins import LateSubmissionPlugin
 from nbgrader.preprocessors import AssignLatePenalties
-from traitlets import List
 
 from autograder.late import late_policy
 
@@ -19,8 +19,18 @@ class CourseLatePolicy(LateSubmissionPlugin):
         return late_policy().lost(total_seconds_late) * score or None
 
 
-class SettleLatePenalties(AssignLatePenalties):
-    """The step of grading, once more before feedback: points by hand have come since."""
+class LatePenalty(AssignLatePenalties):
+    """nbgrader's step, for a gradebook that is open already; whatever plugin is configured."""
 
-    # As in GetGrades: an exporter of HTML sets it, and would warn of a step that does not know it.
-    display_data_priority = List(["text/html", "text/plain"]).tag(config=True)
+    def settle(self, notebook: SubmittedNotebook) -> None:
+        """Compute the penalty anew, from the scores in the gradebook; the caller commits."""
+        late, penalty = notebook.assignment.total_seconds_late, None
+        if late > 0:
+            self.init_plugin()
+            penalty = self.plugin_inst.late_submission_penalty(
+                notebook.student.id, notebook.score, late
+            )
+            self.log.warning("%s is %s seconds late: penalty %s", notebook, late, penalty)
+        if penalty is not None:
+            penalty = self._check_late_penalty(notebook, penalty)
+        notebook.late_submission_penalty = penalty

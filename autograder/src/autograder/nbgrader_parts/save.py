@@ -7,15 +7,19 @@ from typing import Any
 
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.api import Gradebook
 from nbgrader.preprocessors import SaveAutoGrades
 
 from autograder import cells, incidents
+from autograder.nbgrader_parts.book import CheckedGradebook, comments_of, grades_of
+from autograder.nbgrader_parts.late import LatePenalty
 from autograder.results import Result
 
 
 class TrustedSaveAutoGrades(SaveAutoGrades):
-    """Writes unrounded scores; a missing one means review by hand, never full marks."""
+    """Writes unrounded scores; a missing one means review by hand, never full marks.
+
+    What is lost for being late is written with them.
+    """
 
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any]
@@ -23,18 +27,24 @@ class TrustedSaveAutoGrades(SaveAutoGrades):
         names = resources["nbgrader"]
         self.notebook_id, self.assignment_id = names["notebook"], names["assignment"]
         self.student_id = names["student"]
-        with Gradebook(names["db_url"]) as self.gradebook:
-            # nbgrader's own step would open the gradebook itself, and commit after every cell.
-            submission = self.gradebook.find_submission_notebook(*self._submission())
-            self.grades = {grade.name: grade for grade in submission.grades}
-            self.comments = {comment.name: comment for comment in submission.comments}
+        converter = self.parent.parent
+        with CheckedGradebook(names["db_url"], converter.coursedir.course_id) as self.gradebook:
+            # nbgrader's own steps would open the gradebook once more each, and commit after every
+            # cell.
+            notebook = self.gradebook.find_submission_notebook(
+                self.notebook_id, self.assignment_id, self.student_id
+            )
+            self.grades = grades_of(self.gradebook, notebook)
+            self.comments = comments_of(self.gradebook, notebook)
             nb, resources = super(SaveAutoGrades, self).preprocess(nb, resources)
             self._review_what_is_missing(nb)
+            self.gradebook.db.flush()  # of these scores a penalty is a share
+            LatePenalty(parent=converter).settle(notebook)
             self.gradebook.db.commit()
         return nb, resources
 
     def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
-        grade = self.grades.get(cells.grade_id(cell))
+        grade = self.grades.get(cells.grade_id(cell) or "")
         if grade is None:
             self.log.warning("%s is not in the gradebook", cells.grade_id(cell))
             return
@@ -59,7 +69,7 @@ class TrustedSaveAutoGrades(SaveAutoGrades):
         return score if math.isfinite(score) and 0 <= score <= max_score else None
 
     def _add_comment(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
-        comment = self.comments.get(cells.grade_id(cell))
+        comment = self.comments.get(cells.grade_id(cell) or "")
         if comment is None:
             return
         unchanged = cells.nbgrader(cell).get("checksum") == utils.compute_checksum(cell)
@@ -73,9 +83,6 @@ class TrustedSaveAutoGrades(SaveAutoGrades):
         for name, grade in self.grades.items():
             if name not in present:
                 grade.auto_score, grade.needs_manual_grade = None, True
-
-    def _submission(self) -> tuple[str, str, str]:
-        return self.notebook_id, self.assignment_id, self.student_id
 
 
 def _result(resources: dict[str, Any]) -> Result | None:
