@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import get_context
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from autograder.build import parse_source
 from autograder.config import Assignment, CourseError
 from autograder.lint import lint
 from autograder.results import ExerciseResult, Result, TestResult
+from autograder.sandbox import stay_on_one_core
 from autograder.scoring import HiddenTest, Suite, with_suite
 from autograder.submission import Submission, graded_cells
 from autograder.visible import VisibleChecks
@@ -107,12 +109,21 @@ def check_all(
     if workers == 1:
         yield from ((each.name, check(each, keys, exercise)) for each in assignments)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    started = context.Value("i", 0)
+    with ProcessPoolExecutor(workers, context, _take_a_core, (started,)) as pool:
         # First those with files to evaluate, which take longest; then by the number of answers.
         order = sorted(assignments, key=lambda each: (not each.artefacts, -len(load_zoo(each))))
         waiting = {each.name: pool.submit(check, each, keys, exercise) for each in order}
         for assignment in assignments:
             yield assignment.name, waiting[assignment.name].result()
+
+
+def _take_a_core(started: Synchronized[int]) -> None:
+    """Begin one of several processes, the first of which gets the first core."""
+    with started.get_lock():
+        stay_on_one_core(started.value)
+        started.value += 1
 
 
 def problems(report: dict[str, Any]) -> list[str]:

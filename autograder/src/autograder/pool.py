@@ -12,7 +12,6 @@ import multiprocessing
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import cycle, islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -21,6 +20,7 @@ from nbformat import NotebookNode
 from autograder.config import Assignment, CourseError
 from autograder.grade import grade_with, grader_failed
 from autograder.results import Result
+from autograder.sandbox import stay_on_one_core
 from autograder.scoring import Suite, with_suite
 from autograder.zygote import SandboxUnavailable
 
@@ -46,8 +46,8 @@ def grade_many(
     """
     waiting = _Tasks(notebooks)
     busy: dict[_Worker, _Task] = {}
-    cores = islice(cycle(_cores()), workers)
-    idle = [_Worker(assignment, key, core) for core in cores]
+    first = os.getpid()  # another class may be graded meanwhile
+    idle = [_Worker(assignment, key, first + number) for number in range(workers)]
     try:
         while True:
             while idle and (task := waiting.next()) is not None:
@@ -64,7 +64,7 @@ def grade_many(
                     yield task.name, result
                     continue
                 worker.end()
-                idle.append(_Worker(assignment, key, worker.core))
+                idle.append(_Worker(assignment, key, worker.number))
                 if task.tries < MAX_TRIES:
                     waiting.again(task)
                 else:
@@ -99,17 +99,13 @@ class _Tasks:
 
 
 class _Worker:
-    """A process that grades one notebook at a time, on one core.
+    """A process that grades one notebook at a time."""
 
-    It and its sandbox take turns: on two cores each would wait for the other to wake up and find
-    its cache cold, which costs a fifth more.
-    """
-
-    def __init__(self, assignment: Assignment, key: bytes, core: int) -> None:
-        self.core = core
+    def __init__(self, assignment: Assignment, key: bytes, number: int) -> None:
+        self.number = number
         self.connection, inside = _context.Pipe()
         self.process: BaseProcess = _context.Process(
-            target=_serve, args=(inside, assignment, key, core), daemon=True
+            target=_serve, args=(inside, assignment, key, number), daemon=True
         )
         self.process.start()
         inside.close()
@@ -144,16 +140,9 @@ def _ready(busy: dict[_Worker, _Task]) -> list[_Worker]:
     return [worker for worker in busy if worker.connection in found]
 
 
-def _cores() -> list[int]:
-    """The cores of this machine, from another one on in another class that is graded meanwhile."""
-    cores = sorted(os.sched_getaffinity(0))
-    first = os.getpid() % len(cores)
-    return cores[first:] + cores[:first]
-
-
-def _serve(connection: Connection, assignment: Assignment, key: bytes, core: int) -> None:
+def _serve(connection: Connection, assignment: Assignment, key: bytes, number: int) -> None:
     """Grade what comes until the process that asks is gone."""
-    os.sched_setaffinity(0, {core})
+    stay_on_one_core(number)
     parent = multiprocessing.parent_process()
     assert parent is not None
 

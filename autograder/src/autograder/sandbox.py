@@ -167,6 +167,19 @@ class Sandbox:
         os.close(pidfd)
 
 
+def stay_on_one_core(number: int) -> None:
+    """Keep this process, and the sandboxes that it opens from here on, on one core.
+
+    They take turns. On two cores each would wait for the other to wake up, and find its cache cold:
+    a submission of 01_tokenizer costs a fifth more.
+
+    Args:
+        number: processes with numbers in a row get cores of their own, as far as there are any.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[number % len(cores)]})
+
+
 def _kill(pidfd: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)

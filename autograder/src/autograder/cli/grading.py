@@ -49,9 +49,11 @@ def score(
 
     from autograder.course import Course, key_for_scoring
     from autograder.grade import GRADED, score_files
+    from autograder.sandbox import stay_on_one_core
 
     folder = course_dir(course)
     versions = Course(folder).versions(which.name)
+    stay_on_one_core(os.getpid())
     results = score_files(notebooks, which, key_for_scoring(folder), versions)
     if json_:
         rows = [
