@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from autograder.parsed import nodes
+
 
 def forbidden_uses(
     source: str, notebook: Sequence[str], banned: Sequence[str]
@@ -20,7 +22,7 @@ def forbidden_uses(
         banned: dotted names of modules or functions, such as "torch.optim".
     """
     aliases = _aliases(tuple(notebook))
-    for node in ast.walk(_parse_if_possible(source)):
+    for node in nodes(source):
         names = [_dotted(node, aliases)] if isinstance(node, ast.Attribute | ast.Name) else []
         names += imported(node).values()
         for name in names:
@@ -33,22 +35,9 @@ def _aliases(notebook: tuple[str, ...]) -> dict[str, str]:
     """What the names that a notebook imports stand for."""
     aliases: dict[str, str] = {}
     for each in notebook:
-        for node in ast.walk(_parse_if_possible(each)):
+        for node in nodes(each):
             aliases.update(imported(node))
     return aliases
-
-
-@lru_cache(256)  # read for more than one reason, and much of it in every notebook of a class
-def parse(source: str) -> ast.Module:
-    """The tree of a cell, not to be changed; raises what `ast.parse` raises."""
-    return ast.parse(source)
-
-
-def _parse_if_possible(source: str) -> ast.Module:
-    try:
-        return parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module(body=[], type_ignores=[])
 
 
 def imported(node: ast.AST) -> dict[str, str]:

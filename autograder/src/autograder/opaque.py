@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from nbformat import NotebookNode
 
 from autograder import cells
+from autograder.parsed import nodes
 from autograder.results import Incident
 
 LITERAL_CHARACTERS = 20_000
@@ -41,11 +42,7 @@ def incidents(notebook: NotebookNode) -> list[Incident]:
 
 def unreadable_code(source: str) -> Iterator[tuple[int, str]]:
     """Yield (line, what it is) for large literals and for text that is run as code."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    for node in ast.walk(tree):
+    for node in nodes(source):
         if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
             if len(node.value) > LITERAL_CHARACTERS:
                 yield node.lineno, f"holds a literal of {len(node.value):,} characters"

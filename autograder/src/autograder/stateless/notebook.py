@@ -6,7 +6,8 @@ import ast
 import re
 from collections.abc import Collection, Container, Iterable, Sequence
 
-from autograder.forbidden import imported, parse
+from autograder.forbidden import imported
+from autograder.parsed import parse
 from autograder.stateless.harmless import BASES, BUILTINS, FOREIGN, METHODS
 from autograder.stateless.reader import Reader
 from autograder.stateless.syntax import (
