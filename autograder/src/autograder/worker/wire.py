@@ -140,7 +140,8 @@ class Encoder:
     """Turns values into trees; `special` may claim a value first (objects, call-backs, models).
 
     Tags: l list, t tuple, d dict, s set, b bytes, i big int, q Fraction, n numpy scalar,
-    N numpy array, T tensor, and those of `special`.
+    N numpy array, T tensor, and those of `special`. Where all items of a container are bytes, the
+    list of their trees is an object that says where their blobs end, and how many they are.
     """
 
     def __init__(self, special: Callable[[Any], list[Any] | None] = lambda value: None) -> None:
@@ -180,9 +181,14 @@ class Encoder:
             return ["d", self._items(keys, depth + 1), self._items(values, depth + 1)]
         return [tag, self._items(value, depth + 1)] if tag else None
 
-    def _items(self, values: Collection[Any], depth: int) -> list[Any]:
-        """The tree of each; all at once where all stand for themselves."""
-        if not _stand_for_themselves(values):
+    def _items(self, values: Collection[Any], depth: int) -> list[Any] | dict[str, int]:
+        """The tree of each; all at once where all are bytes, or stand for themselves."""
+        kinds = set(map(type, values))
+        if kinds == {bytes}:
+            self._count(len(values), depth)
+            self.blobs += values
+            return {"end": len(self.blobs), "count": len(values)}
+        if not _stand_for_themselves(values, kinds):
             return [self.encode(each, depth) for each in values]
         self._count(len(values), depth if values else 0)
         return list(values)
@@ -289,11 +295,22 @@ class Decoder:
         raise WireError("unknown tag")
 
     def _items(self, trees: Any, depth: int) -> list[Any]:
-        """The value of each; all at once where all stand for themselves."""
+        """The value of each; all at once where all are bytes, or stand for themselves."""
+        if isinstance(trees, dict):
+            return self._bytes(depth, **trees)
         if _HAVE_TAGS.isdisjoint(map(type, _list(trees))):
             self._count(len(trees), depth if trees else 0)
             return trees
         return [self.decode(each, depth) for each in trees]
+
+    def _bytes(self, depth: int, end: Any, count: Any) -> list[bytes]:
+        """The blobs before `end`, so many of them."""
+        if type(end) is not int or type(count) is not int:
+            raise WireError("bad bytes")
+        if not 0 < count <= end <= len(self.blobs):
+            raise WireError("no such blobs")
+        self._count(count, depth)
+        return self.blobs[end - count : end]
 
     def blob(self, index: Any) -> bytes:
         """The bytes with this index."""
@@ -341,9 +358,8 @@ def _inherited_tag(value: Any) -> str:
     return next((tag for kind, tag in _CONTAINERS.items() if isinstance(value, kind)), "")
 
 
-def _stand_for_themselves(values: Collection[Any]) -> bool:
-    """Whether JSON has all of these as they are; False also where that takes longer to tell."""
-    kinds = set(map(type, values))
+def _stand_for_themselves(values: Collection[Any], kinds: set[type]) -> bool:
+    """Whether JSON has all values of these kinds as they are; False where that is long to tell."""
     if kinds == {int}:
         return min(values) >= -MAX_PLAIN and max(values) <= MAX_PLAIN
     if kinds == {str}:
