@@ -179,7 +179,9 @@ def test_a_huge_allocation_is_an_error_in_its_cell():
         assert "MemoryError" in shown(submission) and call(submission, "ok") == 1
 
 
-def test_many_processes_together_cannot_hold_much_memory():
+@pytest.mark.parametrize("kernel_knows", [True, False])
+def test_many_processes_together_cannot_hold_much_memory(kernel_knows, monkeypatch):
+    monkeypatch.setattr("autograder.sandbox.KERNEL_KNOWS_CHILDREN", kernel_knows)
     bomb = """
 import os, time
 for i in range(16):

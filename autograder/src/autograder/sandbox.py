@@ -40,6 +40,8 @@ TMP_BYTES = 512 * 2**20
 GPU = "cuda"  # as torch calls it
 # Every sandbox of a root grader gets a host uid of its own: process limits count per uid.
 FIRST_UID, UIDS = 2_000_000, 1_000_000
+# Most kernels are built so that they say which processes a process has started.
+KERNEL_KNOWS_CHILDREN = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
 _slots = itertools.count(secrets.randbelow(UIDS))
 
 
@@ -207,11 +209,23 @@ def _too_large(pid: int, limit: float) -> bool:
 
 def _family(pid: int) -> list[psutil.Process]:
     """A process and its descendants; none if it is gone."""
-    try:
-        root = psutil.Process(pid)
-        return [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+    found, todo = [], [pid]
+    while todo:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(each := todo.pop()))
+            todo += _children(each)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    """The children of a process; psutil looks at every process of the machine for them."""
+    if not KERNEL_KNOWS_CHILDREN:
+        return [each.pid for each in psutil.Process(pid).children()]
+    found: list[int] = []
+    with contextlib.suppress(OSError):  # it, or one of its threads, is gone
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def _waited(pid: int) -> float:

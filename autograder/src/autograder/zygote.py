@@ -29,7 +29,7 @@ from autograder.preload import preload_of
 START_SECONDS = 120
 # What most notebooks import, so that not every submission pays for it.
 COMMON_IMPORTS = ("import numpy, torch, matplotlib.pyplot, matplotlib_inline.backend_inline",
-                  "import ipywidgets, regex")  # fmt: skip
+                  "import importlib.readers, ipywidgets, regex")  # fmt: skip
 # Making namespaces and mounts, becoming another user, dropping capabilities, switching on loopback.
 CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_NET_ADMIN")
 # What libc reads to learn whether it may ask for huge pages.
