@@ -197,6 +197,15 @@ time.sleep(100)
     assert time.monotonic() - started < 60
 
 
+def test_few_warm_processes_are_kept() -> None:
+    newest = [zygote((f"import {name}",), False) for name in ("wave", "colorsys", "calendar")]
+    assert [each._process.poll() is None for each in newest] == [False, True, True]
+    assert zygote(("import colorsys",), False) is newest[1]
+    forget_zygotes()
+    for each in newest:
+        each.close()
+
+
 def test_a_fork_bomb_ends_with_its_sandbox():
     bomb = "import os\nwhile True:\n    os.fork()"
     with run(bomb, "ok = lambda: 1") as submission:

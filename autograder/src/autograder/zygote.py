@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import functools
 import glob
 import importlib.util
 import json
@@ -63,6 +62,11 @@ INSIDE_ENV = {
     "OPENBLAS_NUM_THREADS": "1",
     "TQDM_MININTERVAL": "10",
 }
+
+
+MAX_WARM = 2
+# By imports and whether there is a GPU; the one that was used last comes last.
+_warm: dict[tuple[tuple[str, ...], bool], Zygote] = {}
 
 
 class SandboxUnavailable(CourseError):
@@ -156,11 +160,15 @@ def unavailable(reason: str) -> SandboxUnavailable:
     )
 
 
-@functools.cache
 def zygote(preload: tuple[str, ...], gpu: bool) -> Zygote:
-    """The warm process of this grader for these imports, started when it is first needed."""
-    started = Zygote(preload, gpu)
-    atexit.register(_close_quietly, started)
+    """The warm process of this grader for these imports, started when it is first needed.
+
+    Each assignment has its own, so only those that were used last are kept.
+    """
+    started = _warm.pop((preload, gpu), None) or Zygote(preload, gpu)
+    _warm[preload, gpu] = started
+    while len(_warm) > MAX_WARM:
+        _close_quietly(_warm.pop(next(iter(_warm))))
     return started
 
 
@@ -175,12 +183,18 @@ def start_zygote(assignment: Assignment) -> None:
 
 def forget_zygotes() -> None:
     """Start new ones from here on: one of them was found dead."""
-    zygote.cache_clear()
+    _warm.clear()
 
 
 def _close_quietly(started: Zygote) -> None:
     with contextlib.suppress(OSError, ValueError):
         started.close()
+
+
+@atexit.register
+def _close_all() -> None:
+    for started in _warm.values():
+        _close_quietly(started)
 
 
 # Runs first inside: moves the socket to descriptor 3 and starts the warm process.
