@@ -171,7 +171,7 @@ class Sandbox:
 
 
 def stay_on_one_core(number: int) -> None:
-    """Keep this process, and the sandboxes that it opens from here on, on one core.
+    """Keep this process, with one thread, and the sandboxes that it opens next on one core.
 
     They take turns. On two cores each would wait for the other to wake up, and find its cache cold:
     a submission of 01_tokenizer costs a fifth more.
