@@ -1,5 +1,6 @@
 """Grading on Dask workers: real processes with TLS, one of them killed half-way."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,9 +8,11 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dask
 import pytest
+from distributed import Future
 from eight import SOME, grade, make_class, outcome
 from tiny_class import NAME, SCRIPTS, Class
 
@@ -33,16 +36,16 @@ class Cluster:
     """A scheduler, and workers that are started in a course's folder."""
 
     def __init__(self, folder: Path, tls: dict[str, str]) -> None:
-        self.folder = folder
+        self.folder, self.tls = folder, tls
         names = {name: name.upper().replace(".", "__").replace("-", "_") for name in tls}
         self.env = {**os.environ, **{f"DASK_{names[name]}": value for name, value in tls.items()}}
         self.processes: list[subprocess.Popen] = []
         self.file = folder / "scheduler.json"
         self.start("scheduler", folder, "--host=tls://127.0.0.1", "--port=0")
-        while not self.file.exists():
+        while not (self.file.exists() and (text := self.file.read_text()).endswith("}")):
             assert self.processes[0].poll() is None
             time.sleep(0.05)
-        self.address = dask.config.yaml.safe_load(self.file.read_text())["address"]
+        self.address = json.loads(text)["address"]
 
     def start(self, what: str, cwd: Path, *options: str) -> subprocess.Popen:
         options = ("--no-dashboard", f"--scheduler-file={self.file}", *options)
@@ -78,6 +81,42 @@ def running(tmp_path_factory: pytest.TempPathFactory, group: Class) -> Iterator[
         running.close()
 
 
+def recorded(group: Class) -> list[str]:
+    """For whom a grade was recorded, as often as it was."""
+    lines = group.course.audit_file.read_text().splitlines()
+    return [json.loads(line)["student"] for line in lines]
+
+
+def test_an_answer_is_found_again_that_died_with_its_worker(
+    undisturbed: dict, group: Class, running: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (running.worker(name, group.root) for name in ("first", "second"))
+    finished = cluster._finished
+    lost = []
+
+    def lose_one(waiting: dict[Future, Any]) -> set[Future]:
+        found = finished(waiting)
+        for future in found:
+            client = future.client
+            names = {
+                name: each["name"] for name, each in client.scheduler_info()["workers"].items()
+            }
+            if not lost and [names[name] for name in client.who_has(future)[future.key]] == [
+                "first"
+            ]:
+                first.kill()
+                while future.status != "lost":
+                    time.sleep(0.01)
+                lost.append(future.key)
+        return found
+
+    monkeypatch.setattr(cluster, "_finished", lose_one)
+    grade(group, 1, SOME, scheduler=running.address)
+    assert lost and second.poll() is None
+    assert outcome(group, SOME) == {each: undisturbed[each] for each in SOME}
+    second.kill()
+
+
 def test_a_killed_worker_costs_no_grade(undisturbed: dict, group: Class, running: Cluster) -> None:
     first, second = (running.worker(name, group.root) for name in ("first", "second"))
     done = []
@@ -87,10 +126,32 @@ def test_a_killed_worker_costs_no_grade(undisturbed: dict, group: Class, running
         if len(done) == 2:
             first.send_signal(signal.SIGKILL)
 
-    grade(group, 1, SOME, progress=kill_half_way, scheduler=running.address)
+    grade(group, 1, SOME, force=True, progress=kill_half_way, scheduler=running.address)
     assert first.wait() == -signal.SIGKILL and second.poll() is None
     assert outcome(group, SOME) == {each: undisturbed[each] for each in SOME}
     second.kill()
+
+
+def test_after_the_scheduler_was_killed_a_rerun_grades_the_rest(
+    undisturbed: dict, running: Cluster, tmp_path: Path
+) -> None:
+    group = make_class(tmp_path / "tiny", SOME)
+    own = Cluster(tmp_path, running.tls)
+    own.worker("only", group.root)
+    done = []
+
+    def kill_the_scheduler(student: str) -> None:
+        done.append(student)
+        if len(done) == 2:
+            own.processes[0].kill()
+
+    with pytest.raises(CourseError, match="scheduler is gone.*What was graded is kept"):
+        grade(group, 1, SOME, progress=kill_the_scheduler, scheduler=own.address)
+    own.close()
+    assert recorded(group) == done
+    grade(group, 1, SOME)
+    assert sorted(recorded(group)) == SOME  # each once
+    assert outcome(group, SOME) == {each: undisturbed[each] for each in SOME}
 
 
 def test_a_worker_of_another_release_is_named(group: Class, running: Cluster) -> None:

@@ -11,8 +11,10 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
@@ -38,6 +40,8 @@ PATIENCE = 30
 PER_THREAD = 2
 # A sandbox ends with the thread that started its warm process; this one stays with the worker.
 _thread = ThreadPoolExecutor(1)
+# Tracebacks of what is mended here, or said in a sentence.
+logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -80,12 +84,16 @@ def grade_on_cluster(
             room = PER_THREAD * _threads(client) - len(waiting)
             for name, notebook in islice(rest, max(room, 0)):
                 job = Job(assignment.name, release, nbformat.writes(notebook), key)
-                waiting[client.submit(answer, job, pure=False)] = name, notebook
+                with _answered():
+                    waiting[client.submit(answer, job, pure=False)] = name, notebook
             if not waiting:
                 break
             for future in _finished(waiting):
+                try:
+                    result = _result(future, release)
+                except TimeoutError:  # its worker died before it was asked; it is graded again
+                    continue
                 name, notebook = waiting.pop(future)
-                result = _result(future, release)
                 if result is None:
                     left.append((name, notebook))
                 else:
@@ -178,9 +186,24 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Say so if the scheduler is gone, or what runs on it does not work."""
+    try:
+        yield
+    except (KilledWorker, TimeoutError):
+        raise
+    except Exception as error:
+        raise CourseError(
+            f"The scheduler is gone, or its workers do not work ({error}). What was graded is "
+            "kept: start them anew, then this again."
+        ) from error
+
+
 def _threads(client: Client) -> int:
     """How many notebooks can be graded at a time."""
-    workers: dict[str, int] = client.nthreads()
+    with _answered():
+        workers: dict[str, int] = client.nthreads()
     for address in workers:
         refuse_open(address)
     return sum(workers.values())
@@ -189,7 +212,8 @@ def _threads(client: Client) -> int:
 def _finished(waiting: dict[Future, Any]) -> set[Future]:
     """Those that have ended; waits for the first."""
     try:
-        return wait(list(waiting), timeout=PATIENCE, return_when="FIRST_COMPLETED").done
+        with _answered():
+            return wait(list(waiting), timeout=PATIENCE, return_when="FIRST_COMPLETED").done
     except TimeoutError:
         if _threads(next(iter(waiting)).client) == 0:
             raise CourseError("All workers are gone. Start some, then this again.") from None
@@ -197,13 +221,17 @@ def _finished(waiting: dict[Future, Any]) -> set[Future]:
 
 
 def _result(future: Future, release: dict[str, str]) -> Result | None:
-    """What a worker has found; None if workers died of it."""
-    if future.status != "finished":
-        error = future.exception() if future.status == "error" else "the scheduler is gone"
-        if isinstance(error, KilledWorker):
-            return None
-        raise CourseError(f"The workers cannot grade: {error!r}. Start them anew, then this again.")
-    found: Answer = future.result()
+    """What a worker has found; None if workers died of it.
+
+    Raises:
+        CourseError: the workers cannot be used; the sentence says why.
+        TimeoutError: what it has found went with it, and is not yet found again.
+    """
+    try:
+        with _answered():
+            found: Answer = future.result(PATIENCE)
+    except KilledWorker:
+        return None
     if found.problem:
         raise CourseError(f"The worker {found.worker} cannot grade: {found.problem}")
     if found.result is None or found.release != release:
