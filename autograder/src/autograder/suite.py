@@ -141,7 +141,8 @@ class Expectation:
         Args:
             want: a float, tensor, array, or a container of them.
             message: the fixed text.
-            mistakes: fixed sentence -> the value that this mistake gives.
+            mistakes: fixed sentence -> the value that this mistake gives, or a function without
+                arguments that computes it, which is called when the comparison has failed.
             rtol: at most 0.1; by default 1e-9 for float64, 1e-5 for float32, and so on.
             scale: what `rtol` refers to; needed when `want` is all zeros.
             dtype: None accepts every floating dtype.
@@ -243,7 +244,7 @@ class _Tolerance:
 
 def _fail(message: str, mistakes: Mapping[str, Any] | None, same: Callable[[Any], bool]) -> None:
     for sentence, value in (mistakes or {}).items():
-        if same(value):
+        if same(value() if callable(value) else value):
             raise CheckFailed(f"{sentence} {message}")
     raise CheckFailed(message)
 

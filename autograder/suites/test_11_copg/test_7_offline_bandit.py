@@ -1,5 +1,7 @@
 """Section 7 of 11_copg. Training on the offline bandit, step by step."""
 
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -79,7 +81,7 @@ def check_run(student, draw, method, slips, batch_size=4):
         "The regrets are not those of this method on these pairs. See the table for its objective, "
         "and the docstring for the minibatches, the start and the optimiser.",
         mistakes={
-            SLIPS[slip]: oracle(method, first_wins=wins, slip=slip, **run)
+            SLIPS[slip]: partial(oracle, method, first_wins=wins, slip=slip, **run)
             for slip in (*common, *slips)
         },
         rtol=1e-5,  # a factor on the objective moves Adam's steps, by its epsilon

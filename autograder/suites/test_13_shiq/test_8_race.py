@@ -1,7 +1,7 @@
 """Section 8 of 13_shiq. Training on the grid, step by step."""
 
 import math
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -67,6 +67,11 @@ def train_oracle(method, kind, seed, steps, lr=0.1, batch_size=64, beta=1.0, eva
         fresh = square / (1 - 0.999 ** (step + 1))
         theta = theta - lr * mean / (1 - 0.9 ** (step + 1)) / (np.sqrt(fresh) + 1e-8)
     return torch.tensor(regrets, dtype=F64), torch.from_numpy(theta)
+
+
+def regrets_of(*run, **options):
+    """What `train_oracle` says of the regrets."""
+    return train_oracle(*run, **options)[0]
 
 
 def grid_gradient(method, data, rows, pairs, theta, beta, slip):
@@ -149,11 +154,11 @@ def check_training(student, method, kind, seed, slips, **options):
     expect(logits).tensor((number, 4), F64, "logits: the whole table, [12 P, 4], float64.")
     other = {name: value for name, value in options.items() if name != "beta"}
     mistakes = {
-        TRAIN_SLIPS[slip]: train_oracle(method, kind, seed, slip=slip, **options)[0]
+        TRAIN_SLIPS[slip]: partial(regrets_of, method, kind, seed, slip=slip, **options)
         for slip in (*slips, "first minibatch", "short last minibatch", "gradient descent")
     } | {
-        "lr is not used.": train_oracle(method, kind, seed, **options | {"lr": 0.1})[0],
-        "beta is not used.": train_oracle(method, kind, seed, **other)[0],
+        "lr is not used.": partial(regrets_of, method, kind, seed, **options | {"lr": 0.1}),
+        "beta is not used.": partial(regrets_of, method, kind, seed, **other),
     }
     want, table = train_oracle(method, kind, seed, **options)
     expect(regrets[:1]).close(
