@@ -147,6 +147,33 @@ def together(): return run(2, mean)
         assert call(submission, "together") == [6.25, 6.25]
 
 
+OPTIMISE = """
+import sys, torch
+weight = torch.nn.Parameter(torch.ones(2))
+optimiser = torch.optim.Adam([weight], lr=0.1)
+optimiser.zero_grad()
+weight.sum().backward()
+optimiser.step()
+def step(): return weight.detach()
+def loaded(): return [name for name in sys.modules if name.startswith("torch._dynamo.")]
+def compiled(x):
+    from torch._dynamo import reset
+    import torch._dynamo.config
+    assert reset.__module__ == "torch._dynamo" and torch._dynamo is sys.modules["torch._dynamo"]
+    return torch.compile(lambda x: x + 1, backend="eager")(x)
+def broken(): raise ValueError
+"""
+
+
+def test_the_compiler_is_loaded_for_those_who_compile_only():
+    with run(OPTIMISE, "broken()") as submission:  # its traceback looks at all modules
+        assert torch.allclose(call(submission, "step"), torch.full((2,), 0.9))
+        assert call(submission, "loaded") == []
+        with submission.fork(20):
+            got = Student(submission, 20).call("compiled", (torch.ones(2),), {})
+        assert torch.equal(got, torch.full((2,), 2.0))
+
+
 def test_outputs_are_kept_in_order_and_capped():
     source = "print('a'); display(1); import sys; print('b', file=sys.stderr); 7"
     with run(source, "print('x' * 10**8)", "1/0") as submission:

@@ -24,6 +24,7 @@ from autograder.results import Result
 from autograder.student import Student
 from autograder.submission import Submission, graded_cells
 from autograder.suite import Draw
+from autograder.worker.deferred import defer_dynamo
 
 # Parts of pytest that a hidden test has no use for; "logging" alone took a third of the time.
 _NOT_NEEDED = (
@@ -105,6 +106,7 @@ def with_suite(assignment: Assignment, work: Callable[[Suite], None]) -> None:
     Raises:
         CourseError: the suite does not import or has no tests.
     """
+    defer_dynamo()  # for optimisers of the reference and of the suite
     plugin = _Plugin(assignment, work)
     options = [part for name in _NOT_NEEDED for part in ("-p", f"no:{name}")]
     options += ["-c", "/dev/null", "--rootdir", str(assignment.suite.parent)]

@@ -14,4 +14,5 @@ FORBIDDEN = {
     "all_reduce_mean": ["torch.distributed", "sft2rl.parallel.gloo_all_reduce"],
     "ddp_step": ["torch.distributed", "torch.nn.parallel", "sft2rl.parallel.gloo_all_reduce"],
 }
-PRELOAD = ("torch._dynamo",)
+# A process group asks for it where it sees torch._dynamo.
+PRELOAD = ("torch._dynamo.trace_rules",)

@@ -8,7 +8,6 @@ whose last minibatch wraps around, for a non-uniform reference, and then with th
 lr 1e-2 and the paper's samplers give.
 """
 
-PRELOAD = ("torch._dynamo",)
 DEPENDS = {
     "is_objective": ["importance_weights"],
     "is_gradient_surrogate": ["importance_weights"],

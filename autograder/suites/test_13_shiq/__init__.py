@@ -20,4 +20,3 @@ DEPENDS = {
         "shiq_one_step_residuals", "multi_turn_copg_loss", "multi_turn_dpo_loss",
     ],
 }  # fmt: skip
-PRELOAD = ("torch._dynamo",)

@@ -24,6 +24,7 @@ from typing import Any
 import confine
 import heap
 import torch
+from deferred import defer_dynamo
 from session import Worker, warm_up, warm_up_more
 from shell import CellShell, start_shell
 
@@ -35,6 +36,7 @@ def main() -> None:
     """Take the options, load the modules, say so, and fork a sandbox for every message."""
     control = socket.socket(fileno=CONTROL_FD)
     torch.set_num_threads(1)
+    defer_dynamo()
     shell = start_shell()  # first: the inline backend looks for it when it is imported
     options = json.loads(control.recv(MAX_MESSAGE))
     for statement in options["imports"]:
