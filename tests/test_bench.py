@@ -71,7 +71,7 @@ def test_a_class_is_graded_and_its_cost_is_counted(group: Class, tmp_path: Path)
     assert [each["double"]["score"] for each in outcome.values()] == [
         0 if answer == WRONG else 2 for answer in answers
     ]
-    assert cost.submissions == 3 and cost.peak_mb > 100
+    assert cost.submissions == 3 and cost.peak_mb > 100 and 0 <= cost.own < cost.cpu + cost.start
     assert cost.start + cost.cpu > 0.5
 
 
@@ -123,11 +123,22 @@ SIDES = {
     "nbgrader generate_feedback": 0.1,
 }
 MB = {"course grade, 1 worker": 500.0, "course grade, 2 workers": 700.0}
+OWN = {"course grade, 1 worker": 0.0625, "course grade, 2 workers": 0.0625}
 
 
 def _costs(cpu: dict[str, float]) -> list[Cost]:
     return [
-        Cost(side, 12, seconds, 1.0, cold=2.0, warm=0.5, wall=7.5, peak_mb=MB.get(side))
+        Cost(
+            side,
+            12,
+            seconds,
+            1.0,
+            cold=2.0,
+            warm=0.5,
+            wall=7.5,
+            own=OWN.get(side),
+            peak_mb=MB.get(side),
+        )
         for side, seconds in cpu.items()
     ]
 
@@ -158,7 +169,7 @@ def test_a_dear_assignment_is_measured_in_floors() -> None:
 
 def test_the_parts_of_ours_add_up_to_what_a_submission_costs() -> None:
     *own, second, stock = [part.cpu for part in verdict.parts(_costs(SIDES))]
-    assert sum(own) == pytest.approx(0.35)
+    assert own == pytest.approx([0.1, 0.1875, 0.0625])
     assert second == pytest.approx(0.025) and stock == pytest.approx(2.0)
 
 

@@ -36,7 +36,7 @@ def test_a_slow_writer_cannot_be_helped_by_workers() -> None:
 
 def test_costs_come_from_the_benchmark() -> None:
     sides = [
-        {"side": "course score", "cpu": 1.0},
-        {"side": "course grade, 1 worker", "cpu": 1.75},
+        {"side": "course score", "cpu": 1.0, "own": None},
+        {"side": "course grade, 1 worker", "cpu": 1.75, "own": 0.75},
     ]
     assert load.costs_of({"assignments": [{"sides": sides}]}) == load.Costs(1.0, 0.75)

@@ -59,9 +59,9 @@ class Outcome:
 
 def costs_of(report: dict) -> Costs:
     """From the JSON of `course bench grading`: those of the first assignment."""
-    sides = {side["side"]: side["cpu"] for side in report["assignments"][0]["sides"]}
-    score = sides["course score"]
-    return Costs(score, sides["course grade, 1 worker"] - score)
+    sides = {side["side"]: side for side in report["assignments"][0]["sides"]}
+    grade = sides["course grade, 1 worker"]
+    return Costs(grade["cpu"] - grade["own"], grade["own"])
 
 
 def simulate(costs: Costs, submissions: int, workers: int, seed: int = 0) -> Outcome:

@@ -31,6 +31,8 @@ class Cost:
         cold: seconds on the clock for one submission by itself; None where nothing is started.
         warm: seconds on the clock for each further submission.
         wall: seconds on the clock for all of them.
+        own: CPU seconds of the command's first process for each further submission (for
+            `course grade` the writer); None if not looked at.
         peak_mb: most memory of all its processes, shared pages counted once; None if not looked at.
         agreed: submissions in which it finds the same exercises wrong as the floor; None if the
             two do not use the same hidden inputs.
@@ -43,6 +45,7 @@ class Cost:
     cold: float | None
     warm: float
     wall: float
+    own: float | None = None
     peak_mb: float | None = None
     agreed: int | None = None
 
@@ -53,7 +56,8 @@ class Run:
 
     cpu: float
     wall: float
-    peak_mb: float | None
+    own: float | None = None
+    peak_mb: float | None = None
 
 
 def cost(
@@ -62,20 +66,21 @@ def cost(
     """What a further submission costs, from a run on one and a run on `number`."""
     one, many = run(1), run(number)
     each = (many.cpu - one.cpu) / (number - 1)
+    own = None if many.own is None or one.own is None else (many.own - one.own) / (number - 1)
     return Cost(
         side, number, each, one.cpu - each,
         cold=one.wall, warm=(many.wall - one.wall) / (number - 1), wall=many.wall,
-        peak_mb=many.peak_mb, agreed=agreed() if agreed else None,
+        own=own, peak_mb=many.peak_mb, agreed=agreed() if agreed else None,
     )  # fmt: skip
 
 
-def measured(command: list[str], cwd: Path, course: Path, memory: bool = False) -> Run:
+def measured(command: list[str], cwd: Path, course: Path, watch: bool = False) -> Run:
     """Run a command to its end, with one thread.
 
     Args:
         command: a Python and its arguments.
         course: the folder of the class, for commands of the course and of Jupyter.
-        memory: whether to look at its memory, too.
+        watch: whether to look at its memory, and at its first process, too.
 
     Raises:
         CourseError: it failed.
@@ -88,28 +93,36 @@ def measured(command: list[str], cwd: Path, course: Path, memory: bool = False) 
         process = subprocess.Popen(
             [*enter, *command], cwd=cwd, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
-        peaks = [0.0]
-        if memory:
-            threading.Thread(target=_watch, args=(process.pid, peaks), daemon=True).start()
+        watched = _Watched()
+        if watch:
+            threading.Thread(target=watched.follow, args=(process.pid,), daemon=True).start()
         _, errors = process.communicate()
-        run = Run(used(), time.monotonic() - started, peaks[0] if memory else None)
+        run = Run(used(), time.monotonic() - started, watched.own, watched.peak_mb)
     if process.returncode:
         said = errors[-1000:].decode("utf-8", "replace")
         raise CourseError(f"{' '.join(command[1:5])} failed: {said}")
     return run
 
 
-def _watch(pid: int, peaks: list[float]) -> None:
-    """Keep the most memory that a process and its descendants held, in MB."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        root = psutil.Process(pid)
-        while root.is_running() and root.status() != psutil.STATUS_ZOMBIE:
-            total = 0
-            for each in [root, *root.children(recursive=True)]:
-                with contextlib.suppress(psutil.Error):
-                    total += each.memory_full_info().pss
-            peaks[0] = max(peaks[0], total / 1e6)
-            time.sleep(SAMPLE_SECONDS)
+@dataclass
+class _Watched:
+    """What is seen of a process while it runs, up to SAMPLE_SECONDS before its end."""
+
+    own: float | None = None
+    peak_mb: float | None = None
+
+    def follow(self, pid: int) -> None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            root = psutil.Process(pid)
+            while root.is_running() and root.status() != psutil.STATUS_ZOMBIE:
+                times = root.cpu_times()
+                self.own = times.user + times.system
+                total = 0
+                for each in [root, *root.children(recursive=True)]:
+                    with contextlib.suppress(psutil.Error):
+                        total += each.memory_full_info().pss
+                self.peak_mb = max(self.peak_mb or 0.0, total / 1e6)
+                time.sleep(SAMPLE_SECONDS)
 
 
 def counted() -> str:

@@ -100,7 +100,7 @@ def grade(
             path.parent.mkdir(parents=True)
             nbformat.write(notebook, path)
         command = _course("grade", assignment.name, "--workers", str(workers))
-        return measured(command, assignment.root, root(number), memory=True)
+        return measured(command, assignment.root, root(number), watch=True)
 
     side = f"course grade, {workers} worker{'s' if workers > 1 else ''}"
     found = cost(side, len(notebooks), run)

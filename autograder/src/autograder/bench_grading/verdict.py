@@ -34,13 +34,15 @@ class Figure:
 
 def parts(costs: list[Cost]) -> list[Part]:
     """Differences of the sides, CPU seconds for each further submission."""
+    side = {cost.side: cost for cost in costs}
     cpu = {cost.side: cost.cpu for cost in costs}
-    one = cpu["course grade, 1 worker"]
+    one = side["course grade, 1 worker"]
+    writer = one.own or 0.0
     found = [
         Part("the cells and the hidden tests themselves", cpu["floor"]),
-        Part("sandbox, forks, protocol", cpu["course score"] - cpu["floor"]),
-        Part("nbgrader's conversion, gradebook, feedback page", one - cpu["course score"]),
-        Part("a second worker", cpu["course grade, 2 workers"] - one),
+        Part("sandbox, forks, protocol", one.cpu - writer - cpu["floor"]),
+        Part("nbgrader's conversion, gradebook, feedback page", writer),
+        Part("a second worker", cpu["course grade, 2 workers"] - one.cpu),
         Part("stock nbgrader: kernel, gradebook, page", _nbgrader(cpu) - cpu["floor"]),
     ]
     if "otter run" in cpu:

@@ -95,7 +95,7 @@ def _bench_grading(
 
 def _sides(sides: list[dict[str, Any]]) -> Table:
     table = _table(
-        *("side", "graded", "CPU s each", "CPU s once"),
+        *("side", "graded", "CPU s each", "of it writing", "CPU s once"),
         *("s cold", "s warm", "s in all", "MB", "as floor"),
     )
     for side in sides:
@@ -103,6 +103,7 @@ def _sides(sides: list[dict[str, Any]]) -> Table:
             side["side"],
             str(side["submissions"]),
             f"{side['cpu']:.3f}",
+            "" if side["own"] is None else f"{side['own']:.3f}",
             f"{side['start']:.2f}",
             "" if side["cold"] is None else f"{side['cold']:.2f}",
             f"{side['warm']:.2f}",
