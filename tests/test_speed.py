@@ -17,6 +17,7 @@ from autograder.nbgrader_parts import html, install
 from autograder.nbgrader_parts.book import CheckedGradebook
 from autograder.nbgrader_parts.feedback import FeedbackExporter
 from autograder.preload import preload_of
+from autograder.reference import load_reference
 from autograder.submission import Submission
 from autograder.zygote import forget_zygotes, zygote
 
@@ -52,6 +53,38 @@ def test_what_a_notebook_and_its_suite_import_is_imported_before(tmp_path: Path)
     assignment.suite.write_text("def test_it(:\n")
     with pytest.raises(CourseError, match="test_x.py, line 1: not Python"):
         preload_of(assignment)
+
+
+SOURCE = """\
+# %%
+from __future__ import annotations
+import wave, json
+from math import *
+import colorsys
+
+# %%
+def plot(): return wave.open("x")
+print(json, pi)
+
+# %% tags=["show"]
+colorsys.rgb_to_hsv(0, 0, 0)
+"""
+
+
+def test_the_reference_is_loaded_without_imports_that_only_plots_and_checks_use(
+    tmp_path: Path,
+) -> None:
+    assignment = replace(assignments()[0], root=tmp_path, name="x", notebook="x")
+    assignment.solution.parent.mkdir(parents=True)
+    assignment.solution.write_text(SOURCE)
+    found = vars(load_reference(assignment))
+    assert {"annotations", "wave", "json", "pi"} <= found.keys() and "colorsys" not in found
+    assert "colorsys" in vars(load_reference(assignment, everything=True))
+    assignment = replace(assignment, root=tmp_path / "y")
+    assignment.solution.parent.mkdir(parents=True)
+    assignment.solution.write_text("# %%\n1 +\n")
+    with pytest.raises(CourseError, match="cell 1 does not run .* SyntaxError"):
+        load_reference(assignment)
 
 
 def test_the_version_of_a_new_gradebook_is_that_of_nbgraders_own_program(

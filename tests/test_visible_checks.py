@@ -50,7 +50,7 @@ def test_a_stub_is_named_where_another_error_was_expected():
 @pytest.fixture(scope="module")
 def project():
     """The names of the project's notebook with the reference solution."""
-    return vars(load_reference(find_assignment("project")))
+    return vars(load_reference(find_assignment("project"), everything=True))
 
 
 @pytest.mark.parametrize(

@@ -82,9 +82,9 @@ BETA = 0.5
 
 
 def regret(pi, R, ref, beta):
-    """J(pi_*) - J(pi) of one policy, 0-d; pi, R and ref (ln pi_ref) are [Y]."""
+    """J(pi_*) - J(pi) of each policy, [...]; pi is [..., Y], R and ref (ln pi_ref) are [Y]."""
     best = beta * torch.logsumexp(ref + R / beta, 0)
-    return best - (pi * (R - beta * (pi.log() - ref))).sum()
+    return best - (pi * (R - beta * (pi.log() - ref))).sum(-1)
 
 
 def offline_pairs(mu1, mu2, R, n, seed):
@@ -810,7 +810,7 @@ def train_offline_bandit(
     theta = ref.detach().clone()
     optimiser = torch.optim.Adam([theta], lr=lr)
     within = torch.arange(batch_size)
-    curve = [regret(theta.softmax(0), R, ref, beta)]
+    policies = [theta.softmax(0)]
     for step in range(steps):
         rows = (step * batch_size + within) % len(y)
         a, b = y[rows], y2[rows]
@@ -839,8 +839,8 @@ def train_offline_bandit(
         per_arm = torch.bincount(a, c, len(R)) + torch.bincount(b, c2, len(R))
         theta.grad = -(per_arm - pi * per_arm.sum()) / batch_size
         optimiser.step()
-        curve.append(regret(theta.softmax(0), R, ref, beta))
-    return torch.stack(curve)
+        policies.append(theta.softmax(0))
+    return regret(torch.stack(policies), R, ref, beta)
     ### END SOLUTION
 
 

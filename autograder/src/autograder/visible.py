@@ -18,7 +18,7 @@ class VisibleChecks:
 
     def __init__(self, assignment: Assignment, notebook: NotebookNode) -> None:
         self.file = f"shared/sft2rl/checks/{assignment.notebook}.py"
-        self.names = vars(load_reference(assignment))
+        self.names = vars(load_reference(assignment, everything=True))
         self.tests = {
             cells.exercise_of(cell): cell.source for cell in notebook.cells if cells.is_test(cell)
         }
