@@ -71,7 +71,8 @@ def test_a_class_is_graded_and_its_cost_is_counted(group: Class, tmp_path: Path)
     assert [each["double"]["score"] for each in outcome.values()] == [
         0 if answer == WRONG else 2 for answer in answers
     ]
-    assert cost.submissions == 3 and cost.peak_mb > 100 and 0 <= cost.own < cost.cpu + cost.start
+    assert cost.submissions == 3 and cost.peak_mb > 100
+    assert abs(cost.own) < cost.start  # of three, it may be less than what one took
     assert cost.start + cost.cpu > 0.5
 
 
