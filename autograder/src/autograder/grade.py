@@ -180,12 +180,16 @@ def _graded(notebook: NotebookNode, assignment: Assignment, score: Callable[[], 
 
 def _undisturbed(score: Callable[[], Result]) -> Result:
     """Score; once more if the sandbox was ended by something outside it."""
-    # Suites and references may print; our standard output may be somebody's JSON.
-    with contextlib.redirect_stdout(io.StringIO()):
+    with _quiet():
         try:
             return score()
         except SandboxLost:
             return score()
+
+
+def _quiet() -> contextlib.redirect_stdout[io.StringIO]:
+    """Suites and references may print; our standard output may be somebody's JSON."""
+    return contextlib.redirect_stdout(io.StringIO())
 
 
 def _without_score(status: str, notebook: NotebookNode, score: float | None) -> Result:
@@ -200,14 +204,18 @@ def score_files(
     assignment: Assignment,
     key: bytes,
     versions: Path | None = None,
-    progress: Callable[[Path], None] | None = None,
 ) -> list[Result]:
     """Score notebooks without touching a gradebook."""
+    from autograder.scoring import with_suite
+
     releases = Releases(assignment, versions)
-    results = []
-    for path in paths:
-        if progress:
-            progress(path)
-        results.append(grade(prepare_file(path, releases), assignment, key))
-        add_artefacts(results[-1], assignment, path.parent)
+    results: list[Result] = []
+
+    def work(suite: Suite) -> None:
+        for path in paths:
+            results.append(grade_with(suite, prepare_file(path, releases), key))
+            add_artefacts(results[-1], assignment, path.parent)
+
+    with _quiet():
+        with_suite(assignment, work)
     return results
