@@ -33,9 +33,9 @@ class _Deferred(ModuleType):
         """Nothing is being compiled that could be broken."""
 
     @staticmethod
-    def disable(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:
-        """The function, which nobody compiles."""
-        return fn
+    def disable(fn: Any = None, *args: Any, **kwargs: Any) -> Callable[..., Any]:
+        """The function, which nobody compiles; without one, a decorator that gives it back."""
+        return (lambda function: function) if fn is None else fn
 
 
 def defer_dynamo() -> None:
