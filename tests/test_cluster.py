@@ -6,13 +6,14 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import dask
 import pytest
-from distributed import Future
+from distributed import Client, Future
 from eight import SOME, grade, make_class, outcome
 from tiny_class import NAME, SCRIPTS, Class
 
@@ -30,6 +31,14 @@ def certificate(folder: Path) -> dict[str, str]:
     for role in ("client", "scheduler", "worker"):
         tls |= {f"{role}.cert": str(folder / "cert"), f"{role}.key": str(folder / "key")}
     return {f"distributed.comm.tls.{name}": value for name, value in tls.items()}
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    for _ in range(6000):
+        if done():
+            return
+        time.sleep(0.01)
+    pytest.fail("not within a minute")
 
 
 class Cluster:
@@ -60,6 +69,19 @@ class Cluster:
         where = f"--local-directory={self.folder / name}"
         return self.start("worker", cwd, f"--name={name}", "--nthreads=1", "--no-nanny", where)
 
+    @contextmanager
+    def workers(self, cwd: Path, *names: str) -> Iterator[list[subprocess.Popen]]:
+        """Workers of one test; the next has no other."""
+        started = [self.worker(name, cwd) for name in names]
+        try:
+            yield started
+        finally:
+            for process in started:
+                process.kill()
+                process.wait()
+            with Client(self.address) as client:
+                wait_until(lambda: not client.nthreads())
+
     def close(self) -> None:
         for process in reversed(self.processes):
             process.kill()
@@ -87,38 +109,38 @@ def recorded(group: Class) -> list[str]:
     return [json.loads(line)["student"] for line in lines]
 
 
+def holders(future: Future) -> list[str]:
+    """The names of the workers that have what was found."""
+    workers = future.client.scheduler_info()["workers"]
+    return [workers[each]["name"] for each in future.client.who_has(future)[future.key]]
+
+
 def test_an_answer_is_found_again_that_died_with_its_worker(
     undisturbed: dict, group: Class, running: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = (running.worker(name, group.root) for name in ("first", "second"))
     finished = cluster._finished
     lost = []
+
+    def lose(future: Future) -> None:
+        first.kill()
+        wait_until(lambda: future.status != "finished" or holders(future) == ["second"])
+        lost.append(future.key)
 
     def lose_one(waiting: dict[Future, Any]) -> set[Future]:
         found = finished(waiting)
         for future in found:
-            client = future.client
-            names = {
-                name: each["name"] for name, each in client.scheduler_info()["workers"].items()
-            }
-            if not lost and [names[name] for name in client.who_has(future)[future.key]] == [
-                "first"
-            ]:
-                first.kill()
-                while future.status != "lost":
-                    time.sleep(0.01)
-                lost.append(future.key)
+            if not lost and holders(future) == ["first"]:
+                lose(future)
         return found
 
     monkeypatch.setattr(cluster, "_finished", lose_one)
-    grade(group, 1, SOME, scheduler=running.address)
-    assert lost and second.poll() is None
+    with running.workers(group.root, "first", "second") as (first, second):
+        grade(group, 1, SOME, scheduler=running.address)
+        assert lost and second.poll() is None
     assert outcome(group, SOME) == {each: undisturbed[each] for each in SOME}
-    second.kill()
 
 
 def test_a_killed_worker_costs_no_grade(undisturbed: dict, group: Class, running: Cluster) -> None:
-    first, second = (running.worker(name, group.root) for name in ("first", "second"))
     done = []
 
     def kill_half_way(student: str) -> None:
@@ -126,10 +148,29 @@ def test_a_killed_worker_costs_no_grade(undisturbed: dict, group: Class, running
         if len(done) == 2:
             first.send_signal(signal.SIGKILL)
 
-    grade(group, 1, SOME, force=True, progress=kill_half_way, scheduler=running.address)
-    assert first.wait() == -signal.SIGKILL and second.poll() is None
+    with running.workers(group.root, "first", "second") as (first, second):
+        grade(group, 1, SOME, force=True, progress=kill_half_way, scheduler=running.address)
+        assert first.wait() == -signal.SIGKILL and second.poll() is None
     assert outcome(group, SOME) == {each: undisturbed[each] for each in SOME}
-    second.kill()
+
+
+def test_workers_that_went_at_once_are_waited_for(
+    undisturbed: dict, group: Class, running: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected = cluster._connected
+
+    def and_gone(address: str) -> Client:
+        client = connected(address)
+        only.kill()
+        wait_until(lambda: not client.nthreads())
+        started.enter_context(running.workers(group.root, "later"))
+        return client
+
+    monkeypatch.setattr(cluster, "_connected", and_gone)
+    with ExitStack() as started:
+        (only,) = started.enter_context(running.workers(group.root, "only"))
+        grade(group, 1, SOME, force=True, scheduler=running.address)
+    assert outcome(group, SOME) == {each: undisturbed[each] for each in SOME}
 
 
 def test_after_the_scheduler_was_killed_a_rerun_grades_the_rest(
@@ -159,9 +200,11 @@ def test_a_worker_of_another_release_is_named(group: Class, running: Cluster) ->
     shutil.copytree(group.root, other)
     with (other / "autograder/suites" / f"test_{NAME}.py").open("a") as suite:
         suite.write("\n# mended since\n")
-    running.worker("yesterday", other)
     before = group.course.audit_file.read_bytes()
-    with pytest.raises(CourseError, match=r"yesterday has another release .*\(another suite\)"):
+    with (
+        running.workers(other, "yesterday"),
+        pytest.raises(CourseError, match=r"yesterday has another release .*\(another suite\)"),
+    ):
         grade(group, 1, SOME[:2], force=True, scheduler=running.address)
     assert group.course.audit_file.read_bytes() == before
 

@@ -81,7 +81,8 @@ def grade_on_cluster(
     left: list[tuple[str, NotebookNode]] = []
     with _connected(address) as client:
         while True:
-            room = PER_THREAD * _threads(client) - len(waiting)
+            # Never none: if all workers went this moment, one job waits for the next to come.
+            room = max(PER_THREAD * _threads(client), 1) - len(waiting)
             for name, notebook in islice(rest, max(room, 0)):
                 job = Job(assignment.name, release, nbformat.writes(notebook), key)
                 with _answered():
