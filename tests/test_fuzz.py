@@ -18,6 +18,7 @@ import nbformat
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from IPython.core.inputtransformer2 import TransformerManager
 from PIL import Image
 from tiny_class import RIGHT, TINY
 
@@ -28,6 +29,7 @@ from autograder.outputs import clean_outputs
 from autograder.reader import MISSING, UNREADABLE
 from autograder.scoring import Suite, score_with, with_suite
 from autograder.worker import wire
+from autograder.worker.transform import CellTransformer
 
 odd_text = st.sampled_from(["\ud800", "\x00\x1b[2J", "\u202e", "double", "test_double", "code"])
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | odd_text
@@ -419,3 +421,23 @@ def test_a_header_of_many_parts_is_not_built() -> None:
     puppet.answer += struct.pack("!II", len(text), 0) + text
     with pytest.raises(wire.WireError, match="parts"):
         wire.receive(puppet)
+
+
+PIECES = [*"=%!?#;,/()'$\t\r\x0c\u2028\u2118 ", *["\n", "x = 1", "x"] * 3, "\\\n", '"""', "    "]
+PIECES += ["if x:", "else:", "lambda: x", "f'{x!r}'", "x: int", "//", "!=", "@x\ndef f(): pass\n"]
+PIECES += ["%time", "%%time\n", "In [1]: ", ">>> ", "..."]
+
+
+@few_or_many(2000, 100_000)
+def test_cells_are_read_as_ipython_reads_them(examples: int) -> None:
+    def outcome(manager: type[TransformerManager], cell: str) -> object:
+        try:
+            return manager().transform_cell(cell)
+        except SyntaxError as error:
+            return repr(error)
+
+    def check(pieces: list[str]) -> None:
+        cell = "".join(pieces)
+        assert outcome(CellTransformer, cell) == outcome(TransformerManager, cell)
+
+    holds(check, examples, pieces=st.lists(st.sampled_from(PIECES), max_size=9))

@@ -1,9 +1,10 @@
-"""What keeps state is never taken for what does not, and sharing forks changes no result."""
+"""What keeps state is never taken for what does not, and sharing a process changes no result."""
 
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_class import Class
@@ -105,18 +106,19 @@ COUNTER = """class Counter:
     def __call__(self):
         self.n += 1
         return self.n"""
-# Each with the forks that three tests take.
+# Each with the forks that three tests take, and how often the notebook is executed for them.
 ANSWERS = {
-    "right": ("def double(x): return 2 * x", 1),
-    "wrong": ("def double(x): return 3 * x", 1),
-    "raises": ("def double(x): return x[0]", 1),
-    "endless": ("def double(x):\n    while True: pass", 3),
-    "out of memory": ("def double(x): return bytes(10 ** 12)", 3),
-    "recursive": ("def double(x): return double(x)", 1),
-    "remembers": ("n = []\ndef double(x):\n    n.append(x)\n    return 2 * x", 3),
+    "right": ("def double(x): return 2 * x", 0, 1),
+    "wrong": ("def double(x): return 3 * x", 0, 1),
+    "raises": ("def double(x): return x[0]", 0, 1),
+    "endless": ("def double(x):\n    while True: pass", 3, 2),
+    "out of memory": ("def double(x): return bytes(10 ** 12)", 2, 2),
+    "recursive": ("def double(x): return double(x)", 0, 1),
+    "remembers": ("n = []\ndef double(x):\n    n.append(x)\n    return 2 * x", 3, 1),
     "right only the second time": (
         "n = []\ndef double(x):\n    n.append(x)\n    return 2 * x if len(n) > 1 else 0",
         3,
+        1,
     ),
 }
 
@@ -126,40 +128,51 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Class:
     return Class(tmp_path_factory.mktemp("class") / "root")
 
 
-@pytest.mark.parametrize(("source", "forks"), ANSWERS.values(), ids=ANSWERS)
-def test_sharing_a_fork_changes_no_result(
-    source: str, forks: int, tiny: Class, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("source", "forks", "executions"), ANSWERS.values(), ids=ANSWERS)
+def test_sharing_a_process_changes_no_result(
+    source: str, forks: int, executions: int, tiny: Class, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    used: list[float] = []
-    fork = Channel.fork
+    done: list[str] = []
+    fork, execute = Channel.fork, Submission.execute
 
     def counted(channel: Channel, seconds: float, device: str) -> bool:
-        used.append(seconds)
+        done.append("fork")
         return fork(channel, seconds, device)
 
+    def executed(submission: Submission) -> None:
+        done.append("execution")
+        execute(submission)
+
     monkeypatch.setattr(Channel, "fork", counted)
+    monkeypatch.setattr(Submission, "execute", executed)
     notebook = tiny.answered(double=source, Counter=COUNTER)
     assignment = replace(tiny.assignment, limits=Limits(test_cpu_seconds=1))
     together = score_notebook(notebook, assignment, b"key")
-    assert len(used) == forks
+    assert (done.count("fork"), done.count("execution")) == (forks, executions)
     monkeypatch.setattr(Grading, "_state_kept", lambda self: "not asked")
     assert score_notebook(notebook, assignment, b"key") == together
-    assert len(used) == forks + 3
+    assert (done.count("fork"), done.count("execution")) == (forks + 3, executions + 1)
 
 
-def test_forks_that_always_fail_come_to_an_end(
+def test_processes_that_always_fail_come_to_an_end(
     tiny: Class, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(channel: Channel, seconds: float, device: str) -> bool:
+    request = Channel.request
+
+    def broken(channel: Channel, *options: object) -> bool:
         raise ChannelBroken("crash")
 
+    def half_broken(channel: Channel, op: str, *rest: Any, **fields: Any) -> Any:
+        return broken(channel) if op == "stay" else request(channel, op, *rest, **fields)
+
     monkeypatch.setattr(Channel, "fork", broken)
+    monkeypatch.setattr(Channel, "request", half_broken)
     notebook = tiny.answered(double="def double(x): return 2 * x", Counter=COUNTER)
     result = score_notebook(notebook, tiny.assignment, b"key")
     assert {each.score for each in result.exercises.values()} == {0}
 
 
-def test_a_test_that_calls_another_function_gets_a_fork_of_its_own(tiny: Class) -> None:
+def test_a_test_that_calls_another_function_is_asked_alone(tiny: Class) -> None:
     with Submission([(0, "double", "def double(x): return 2 * x")], Limits()) as submission:
         student = Student(submission, 10, only={"double"})
         assert student.double(3) == 6
@@ -197,7 +210,7 @@ def test_it_is_called_afterwards(student: Student, draw: Draw):
 
 
 @pytest.mark.parametrize("shift", [0, 1])
-def test_what_disturbs_a_shared_fork_ends_it(
+def test_what_disturbs_a_shared_process_ends_it(
     shift: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "autograder/suites").mkdir(parents=True)

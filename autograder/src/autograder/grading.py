@@ -71,24 +71,27 @@ class Grading:
         return state_kept(sources, self.suite.released, self.points)
 
     def _together(self, names: list[str], bindings: dict[str, Any]) -> Found:
-        """What tests find that run one after another in one fork, where that changes nothing.
+        """What tests find that run one after another in one process, where that changes nothing.
 
-        What disturbs the fork (a crash, an error in the suite, a check that fails in a call-back)
-        ends it, and the others go on in a new one. What is not found here is asked again alone.
+        That is the executed notebook itself, or a fork if something must be bound there. What
+        disturbs it (a crash, an error in the suite, a check that fails in a call-back) ends it,
+        and the others go on in a fork. What is not found here is asked again alone.
         """
         found: Found = {}
         names = [name for name in names if self.sharing and name in self.defined]
+        process = self.submission.fork if bindings else self.submission.stay
         while names:
             left = len(names)
             try:
-                with self.submission.fork(self.seconds):
+                with process(self.seconds):
                     self._bind(bindings)
                     while names:
                         self._exercise_together(names.pop(0), found)
             except SandboxLost:
                 raise
             except Exception:
-                if len(names) == left:  # the fork itself failed
+                process = self.submission.fork  # cheaper to end
+                if len(names) == left:  # the process itself failed
                     break
         return found
 
@@ -155,6 +158,7 @@ class Grading:
         self, test: HiddenTest, bindings: dict[str, Any], device: str
     ) -> tuple[Exception | None, str]:
         """What a test raises in a fork of its own, and where its inputs lay."""
+        self.submission.renew()
         try:
             with self.submission.fork(self.seconds, device) as device:
                 self._bind(bindings)

@@ -36,6 +36,7 @@ class Submission:
 
     def __post_init__(self) -> None:
         self._sandbox: Sandbox | None = None
+        self._borrowed = self._used = False
         self._skip: set[int] = set()
         self.channel: Channel
 
@@ -53,6 +54,7 @@ class Submission:
 
     def execute(self) -> None:
         """Run the cells in a new sandbox; a cell that ends it is left out of the next try."""
+        self._used = False
         for _ in range(MAX_RESTARTS):
             self._open()
             broken = self._run_cells()
@@ -102,6 +104,36 @@ class Submission:
         self._leave(forks)
 
     @contextmanager
+    def stay(self, cpu_seconds: float) -> Iterator[None]:
+        """The executed notebook itself, for tests that leave nothing behind in it.
+
+        A fork less. What goes wrong inside the block ends it, and it is executed anew.
+
+        Args:
+            cpu_seconds: what the first test may use; each further one renews it.
+
+        Raises:
+            ChannelBroken: inside the block, when the sandbox can no longer be used.
+        """
+        if self._borrowed:  # it cannot be executed anew
+            with self.fork(cpu_seconds):
+                yield
+            return
+        self._used = True
+        try:
+            self.channel.request("stay", 10)
+            yield
+            self.channel.request("rest", 10)
+        except Exception:
+            self.execute()
+            raise
+
+    def renew(self) -> None:
+        """Execute the notebook anew if tests have been in it."""
+        if self._used:
+            self.execute()
+
+    @contextmanager
     def variant(
         self, cells: list[tuple[int, str, str]], changed: tuple[str, str]
     ) -> Iterator[Submission]:
@@ -114,7 +146,7 @@ class Submission:
         if self._sandbox is None or not self._sandbox.alive:
             self.execute()
         copy = Submission(cells, self.limits, self.preload)
-        copy.channel, copy._sandbox = self.channel, self._sandbox
+        copy.channel, copy._sandbox, copy._borrowed = self.channel, self._sandbox, True
         with self.fork(self.limits.cell_cpu_seconds * 100, "cpu"):  # it will be forked again
             copy._rerun(*changed)
             yield copy

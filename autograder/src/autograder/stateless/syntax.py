@@ -7,9 +7,9 @@ import keyword
 import symtable
 
 import torch
-from IPython.core.inputtransformer2 import TransformerManager
 
 from autograder.stateless.harmless import METHODS, OF_MODULES
+from autograder.worker.transform import CellTransformer
 
 _IMMUTABLE = {"bool", "bytes", "float", "int", "str"}
 _OF_EVERY_MODULE = set(dir(torch.nn.Module())) - OF_MODULES
@@ -116,7 +116,7 @@ def is_table(node: ast.AnnAssign) -> bool:
 
 def see_python(source: str) -> None:
     """IPython changes some cells before Python sees them, and not only those with magic."""
-    manager = TransformerManager()
+    manager = CellTransformer()
     lines = source.splitlines(keepends=True)
     for transform in (*manager.cleanup_transforms, *manager.line_transforms):
         lines = transform(lines)

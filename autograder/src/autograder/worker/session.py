@@ -108,8 +108,19 @@ class Worker:
         status = os.waitpid(pid, 0)[1]
         self.reply(nonce, ended=os.waitstatus_to_exitcode(status))
 
-    def next_test(self, cpu_seconds: float) -> None:
-        """Let the next test in a fork find what the first one found."""
+    def do_stay(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
+        """Get ready for tests that are asked here and not in a fork."""
+        gc.disable()
+        gc.freeze()
+        self.reply(nonce, ok=True)
+
+    def do_rest(self, nonce: str, request: dict[str, Any], decoder: wire.Decoder) -> None:
+        """These tests are over; nothing but forks will follow."""
+        self.next_test(None)
+        self.reply(nonce, ok=True)
+
+    def next_test(self, cpu_seconds: float | None) -> None:
+        """Let the next test in this process find what the first one found."""
         self.objects.clear()
         gc.collect()
         _limit_cpu(cpu_seconds)

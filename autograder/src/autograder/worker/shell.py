@@ -15,6 +15,7 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
+from transform import CellTransformer
 
 KEPT_MIMES = ("text/plain", "image/png", "image/jpeg")
 TRUNCATED = "\n... output truncated\n"
@@ -147,6 +148,7 @@ class CellShell(InteractiveShell):
         config.InteractiveShell.automagic = False  # a name alone is a name (stateless/)
         super().__init__(config=config, **kwargs)
         self.colors = "nocolor"
+        self.input_transformer_manager = CellTransformer()
 
     def enable_gui(self, gui: Any = None) -> None:
         """There is no event loop; matplotlib draws inline."""
