@@ -424,7 +424,7 @@ def test_a_header_of_many_parts_is_not_built() -> None:
 
 
 PIECES = [*"=%!?#;,/()'$\t\r\x0c\u2028\u2118 ", *["\n", "x = 1", "x"] * 3, "\\\n", '"""', "    "]
-PIECES += ["if x:", "else:", "lambda: x", "f'{x!r}'", "x: int", "//", "!=", "@x\ndef f(): pass\n"]
+PIECES += ["if x:", "else:", "lambda: x", "f'{x!r}'", "x: int", "//", "!=", "\r\n", "@x\ndef f(): pass\n"]
 PIECES += ["%time", "%%time\n", "In [1]: ", ">>> ", "..."]
 
 

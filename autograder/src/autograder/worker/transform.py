@@ -22,7 +22,7 @@ class CellTransformer(TransformerManager):
 
 def _is_python(lines: list[str]) -> bool:
     """Whether Python can read it, and sees the same lines in it."""
-    if not all(line.endswith("\n") for line in lines[:-1]) or any("\r" in line for line in lines):
+    if not all(line.endswith("\n") for line in lines[:-1]):
         return False
     try:
         ast.parse("".join(lines))
