@@ -424,8 +424,8 @@ def test_a_header_of_many_parts_is_not_built() -> None:
 
 
 PIECES = [*"=%!?#;,/()'$\t\r\x0c\u2028\u2118 ", *["\n", "x = 1", "x"] * 3, "\\\n", '"""', "    "]
-PIECES += ["if x:", "else:", "lambda: x", "f'{x!r}'", "x: int", "//", "!=", "\r\n", "@x\ndef f(): pass\n"]
-PIECES += ["%time", "%%time\n", "In [1]: ", ">>> ", "..."]
+PIECES += "if x:|else:|lambda: x|f'{x!r}'|x: int|//|!=|\r\n|@x\ndef f(): pass\n".split("|")
+PIECES += "%time|%%time\n|In [1]: |>>> |...".split("|")
 
 
 @few_or_many(2000, 100_000)

@@ -21,8 +21,10 @@ class CellTransformer(TransformerManager):
 
 
 def _is_python(lines: list[str]) -> bool:
-    """Whether Python can read it, and sees the same lines in it."""
+    """Whether Python can read it, and sees the same lines in it, none of which goes on."""
     if not all(line.endswith("\n") for line in lines[:-1]):
+        return False
+    if any(line.rstrip("\r\n").endswith("\\") for line in lines):
         return False
     try:
         ast.parse("".join(lines))
