@@ -1,7 +1,7 @@
 """Proves, from their text, that the functions of a notebook keep nothing from one call to the next.
 
 What such a function answers does not depend on what was called before it: a test that it passes
-after other tests, it passes alone. So its tests may share a fork of the notebook (grading.py).
+after other tests, it passes alone. So its tests may share a process (grading.py).
 This is a proof or nothing: what is not known to keep nothing counts as something that might.
 
 State needs a place that outlives a call: a global variable, an attribute of a function, a class or
