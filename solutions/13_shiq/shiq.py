@@ -1138,11 +1138,11 @@ def shiq_residuals(
     """
     ### BEGIN SOLUTION
     index = actions[..., None]
-    log_pi = logits.log_softmax(-1).gather(-1, index)[..., 0]
-    log_ref = ref_logits.log_softmax(-1).gather(-1, index)[..., 0]
-    value = beta * (logits.logsumexp(-1) - ref_logits.logsumexp(-1))
+    value, ref_value = logits.logsumexp(-1), ref_logits.logsumexp(-1)
+    log_pi = logits.gather(-1, index)[..., 0] - value  # the logarithm of the softmax
+    log_ref = ref_logits.gather(-1, index)[..., 0] - ref_value
     returns = discounted_returns(rewards - beta * (log_pi - log_ref), mask, gamma)
-    return torch.where(mask.bool(), returns - value, 0.0)
+    return torch.where(mask.bool(), returns - beta * (value - ref_value), 0.0)
     ### END SOLUTION
 
 
