@@ -155,6 +155,8 @@ MODULES = set(_BY_MODULE) | set(
     """collections.abc json matplotlib matplotlib.pyplot numpy os random re regex statistics string
     sys time typing""".split()
 )
+# Of these, what the warm process need not have loaded: only the first call would load it.
+UNLOADED = {"sft2rl", "statistics"}
 # What a class may be derived from, and its special methods.
 BASES = {"torch.nn.Module"}
 METHODS = {"__init__", "__call__", "__len__", "__getitem__", "__repr__"}

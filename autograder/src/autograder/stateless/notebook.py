@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Container, Iterable, Sequence
 
 from autograder.forbidden import imported
-from autograder.parsed import parse
+from autograder.parsed import nodes, parse
 from autograder.stateless.harmless import BASES, BUILTINS, FOREIGN, METHODS
 from autograder.stateless.reader import Reader
 from autograder.stateless.syntax import (
@@ -30,7 +30,7 @@ class Notebook:
     Attributes:
         functions: the definitions of a name, which may have several.
         classes: likewise.
-        imports: what imported names stand for.
+        imports: what imported names stand for, wherever the import stands.
         constants: names of values that cannot change.
         tables: names that a released cell binds to a dict or a list of numbers or texts.
         variables: names that are bound in any other way.
@@ -51,6 +51,10 @@ class Notebook:
         for source in cells:
             tree = parse(source)
             self._bind(tree, source in ours)
+            for node in nodes(source):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    for name, path in imported(node).items():
+                        self.imports.setdefault(name, set()).add(path)
             if source not in ours:
                 see_python(source)
                 self.students += tree.body
@@ -162,9 +166,6 @@ class Notebook:
             ) if is_constant(value):
                 self.constants.add(name)
                 inside = [node.annotation] if isinstance(node, ast.AnnAssign) else ()
-            case ast.Import() | ast.ImportFrom():
-                for name, path in imported(node).items():
-                    self.imports.setdefault(name, set()).add(path)
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
                 self.variables.add(name)
             case ast.Global(names=names):

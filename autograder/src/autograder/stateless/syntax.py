@@ -9,7 +9,7 @@ import symtable
 import torch
 from IPython.core.inputtransformer2 import TransformerManager
 
-from autograder.stateless.harmless import METHODS, OF_MODULES
+from autograder.stateless.harmless import BUILTINS, METHODS, OF_MODULES
 
 _IMMUTABLE = {"bool", "bytes", "float", "int", "str"}
 _OF_EVERY_MODULE = set(dir(torch.nn.Module())) - OF_MODULES
@@ -72,23 +72,43 @@ def instance_name(method: ast.FunctionDef) -> str:
 
 
 def global_names(function: ast.FunctionDef) -> set[str]:
-    """The names in a function, and in those inside it, that are not its own.
+    """The names in a function, and in those inside it, that are not its own, or that it imports.
 
     Raises:
-        Kept: a name is global in one of these scopes and not in another.
+        Kept: a name is global in one of these scopes and not in another, or what is imported is
+            bound in another way, too.
     """
     table = symtable.symtable(ast.unparse(function), "function", "exec")
     scopes = [each for each in table.get_children() if each.get_name() == function.name]
     names: set[str] = set()
     own: set[str] = set()
+    imports: set[str] = set()
     while scopes:
         scope = scopes.pop()
         for each in scope.get_symbols():
             (names if each.is_global() else own).add(each.get_name())
+            if each.is_imported():
+                imports.add(each.get_name())
         scopes += scope.get_children()
     if both := names & own:
         raise Kept(f"{min(both)} is global in one place and not in another")
-    return names
+    if imports and (taken := imports & (BUILTINS | _bound_otherwise(function))):
+        raise Kept(f"{min(taken)} is imported and something else, too")
+    return names | imports
+
+
+def _bound_otherwise(function: ast.FunctionDef) -> set[str | None]:
+    """The names in a function, and in those inside it, that something else than an import binds."""
+    bound: set[str | None] = set()
+    for node in ast.walk(function):
+        match node:
+            case ast.alias() | ast.Name(ctx=ast.Load()):
+                pass
+            case ast.Global(names=names) | ast.Nonlocal(names=names):
+                bound.update(names)
+            case _:
+                bound |= {getattr(node, field, None) for field in ("id", "arg", "name", "rest")}
+    return bound
 
 
 def is_constant(node: ast.expr) -> bool:
