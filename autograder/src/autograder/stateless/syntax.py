@@ -145,8 +145,10 @@ def see_python(source: str) -> None:
 
 
 def see_names(tree: ast.AST) -> None:
-    """Names that a class would rename, or that only look like names."""
+    """Names that a class would rename, that only look like names, or of type parameters."""
     for node in ast.walk(tree):
+        if getattr(node, "type_params", None):
+            raise Kept("type parameters, which live as long as what they belong to")
         for field in ("id", "arg", "name", "asname", "names"):
             found = getattr(node, field, None)
             for name in found if isinstance(found, list) else [found]:
