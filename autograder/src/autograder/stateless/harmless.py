@@ -85,7 +85,8 @@ _BY_MODULE = {
     "fractions": "Fraction",
     "functools": "partial reduce",
     "heapq": "heapify heappop heappush heappushpop heapreplace merge nlargest nsmallest",
-    "itertools": " ".join(name for name in dir(itertools) if not name.startswith("_")),
+    "itertools": " ".join(name for name in dir(itertools) if not name.startswith("_"))
+    + " chain.from_iterable",
     "math": " ".join(name for name in dir(math) if not name.startswith("_")),
     "operator": "add and_ eq ge gt itemgetter le lt mul ne neg or_ sub truediv xor",
     "sft2rl.formulas": "evaluate exp log pretty symbols",
