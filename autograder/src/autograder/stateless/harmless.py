@@ -126,6 +126,8 @@ _BY_MODULE = {
     "torch.nn.utils.rnn": "pad_sequence",
     "torch.optim": "Adam AdamW SGD",
     "torch.special": "entr expit log1p log_softmax logit logsumexp ndtr softmax xlog1py xlogy",
+    "unicodedata": """bidirectional category combining decimal digit east_asian_width is_normalized
+        lookup mirrored name normalize numeric""",
 }
 # Functions and classes, by their full names.
 CALLS = {f"{module}.{name}" for module, names in _BY_MODULE.items() for name in names.split()}
@@ -153,8 +155,8 @@ KINDS = {f"torch.{name}" for name in ("Generator", "Size", "Tensor", "device", "
 }
 # What may be imported, whether it may be used or not.
 MODULES = set(_BY_MODULE) | set(
-    """collections.abc json matplotlib matplotlib.pyplot numpy os random re regex statistics string
-    sys time typing""".split()
+    """codecs collections.abc json matplotlib matplotlib.pyplot numpy os random re regex statistics
+    string sys time typing""".split()
 )
 # Of these, what the warm process need not have loaded: only the first call would load it.
 UNLOADED = {"sft2rl", "statistics"}

@@ -125,10 +125,7 @@ class Reader(ast.NodeVisitor):
             self.see_annotation(each)
 
     def _is_kind(self, node: ast.expr, of: str = "") -> bool:
-        root, attributes = chain(node)
-        if not isinstance(root, ast.Name) or not self._is_global(root):
-            return False
-        path = self.notebook.path(root, attributes)
+        path = self._path(node)
         return path in KINDS | CALLS | {"builtin"} or (path == "class" and of != "library")
 
     def visit_Try(self, node: ast.Try) -> None:
@@ -218,6 +215,10 @@ class Reader(ast.NodeVisitor):
                 for each in default:
                     self.visit(each)
                 return None
+            case ast.Call(ast.Call(made, [ast.Constant("utf-8" | "utf8")], [])) if (
+                self._path(made) == "codecs.getincrementaldecoder"
+            ):
+                return self._arguments(node)  # of a decoder, which is new
             case ast.Call(ast.Name("isinstance"), [of, kinds], []) if self._is_python(node.func):
                 self.visit(of)
                 for each in kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]:
@@ -337,13 +338,18 @@ class Reader(ast.NodeVisitor):
         """Whether this is a dtype, or where some tensor lies."""
         if isinstance(node, ast.IfExp):
             return self._is_place(node.body) and self._is_place(node.orelse)
-        root, attributes = chain(node)
+        _, attributes = chain(node)
         if attributes and attributes[-1] in ("device", "dtype"):
             return True
         if isinstance(node, ast.Name) and node.id == "device" and self.own is None:
             return self._is_own(node)  # what is given for it has been looked at
+        return self._path(node) in VALUES
+
+    def _path(self, node: ast.expr) -> str:
+        """What a global name and its attributes stand for; "" for anything else."""
+        root, attributes = chain(node)
         known = isinstance(root, ast.Name) and self._is_global(root)
-        return known and self.notebook.path(root, attributes) in VALUES
+        return self.notebook.path(root, attributes) if known else ""
 
     def _devices(self, node: ast.expr) -> list[int]:
         """Where a function of the notebook has an argument `device`, in each of its definitions."""
