@@ -31,6 +31,7 @@ from autograder.stateless.syntax import (
     instance_name,
     is_constant,
     stores,
+    yields,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ _PLAIN = (
     *(ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Dict, ast.Set, ast.ListComp, ast.SetComp),
     *(ast.DictComp, ast.GeneratorExp, ast.comprehension, ast.Compare, ast.keyword, ast.JoinedStr),
     *(ast.FormattedValue, ast.Constant, ast.Subscript, ast.Starred, ast.List, ast.Tuple),
-    *(ast.Slice, ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop),
+    *(ast.Slice, ast.Yield, ast.YieldFrom),
+    *(ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop),
 )
 
 
@@ -68,7 +70,8 @@ class Reader(ast.NodeVisitor):
         assert self.function is not None
         arguments = self.function.args
         for decorator in self.function.decorator_list:
-            if self.own is not None or not self._is_wrapper(decorator):
+            known = self.own is None and self._is_wrapper(decorator)
+            if not known or yields(self.function):
                 raise Kept(f"line {decorator.lineno}: the decorator {ast.unparse(decorator)}")
         for each in ast.walk(arguments):
             if isinstance(each, ast.arg) and each.annotation is not None:
@@ -158,7 +161,10 @@ class Reader(ast.NodeVisitor):
     visit_ImportFrom = visit_Import
 
     def visit_With(self, node: ast.With) -> None:
-        """Only what switches gradients off or on, which ends with the block."""
+        """Only what switches gradients off or on, which ends with the block: there, a generator
+        could wait, and never go on."""
+        if yields(node):
+            raise Kept(f"line {node.lineno}: yield inside with")
         for item in node.items:
             root, _ = chain(getattr(item.context_expr, "func", item.context_expr))
             known = isinstance(root, ast.Name) and self._is_global(root)

@@ -32,6 +32,11 @@ def stores(name: ast.Name) -> bool:
     return not isinstance(name.ctx, ast.Load)
 
 
+def yields(node: ast.AST) -> bool:
+    """Whether something in it makes a generator of a function."""
+    return any(isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(node))
+
+
 def device_place(function: ast.FunctionDef) -> int | None:
     """The place of an argument `device`; beyond all others if it is only a keyword."""
     arguments = function.args
