@@ -65,6 +65,9 @@ OF_MODULES = {"forward", "register_buffer", "register_parameter", "training"}
 SETTABLE = {"grad", "requires_grad"}
 # Keywords that let uninitialised memory be seen, memory be written out of bounds, or a cache.
 KEYWORDS_REFUSED = set("flags mode out output_size scale_grad_by_freq sparse timeout where".split())
+# For a regular expression. regex takes others for lists of texts, and an iterator among them is
+# read once more where the pattern is known already.
+PATTERN_KEYWORDS = set("concurrent count endpos maxsplit overlapped pos repl string".split())
 # The device "meta" has no memory, and what is made of it and other tensors is not initialised. So
 # a tensor goes only where another one lies, and what could send it elsewhere is called right away.
 DIRECT = {"new_full", "new_ones", "new_tensor", "new_zeros", "to"}

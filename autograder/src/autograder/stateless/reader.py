@@ -16,6 +16,7 @@ from autograder.stateless.harmless import (
     KINDS,
     LIMITED,
     MODULES,
+    PATTERN_KEYWORDS,
     READERS,
     READING,
     SETTABLE,
@@ -233,7 +234,9 @@ class Reader(ast.NodeVisitor):
         root, attributes = chain(node.func)
         if isinstance(root, ast.Name) and self._is_global(root):
             path = self.notebook.path(root, attributes)
-            if len(node.args) <= LIMITED.get(path, -1):
+            words = {word.arg for word in node.keywords}
+            odd = path.startswith(("re.", "regex.")) and words - PATTERN_KEYWORDS
+            if len(node.args) <= LIMITED.get(path, -1) and not odd:
                 return self._arguments(node)
             reads = self._is_python(node.func) and root.id in READERS and not node.keywords
             if reads and len(node.args) == 1 and self._is_table(node.args[0]):
