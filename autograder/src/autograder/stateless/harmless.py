@@ -58,7 +58,8 @@ _TENSORS = """T abs abs_ add add_ addcdiv addcdiv_ addcmul addcmul_ all allclose
     eigenvectors"""
 _OTHERS = """manual_seed initial_seed step zero_grad param_groups parameters named_parameters
     state_dict load_state_dict eval train config logits vocab_size tree"""
-ATTRIBUTES = set(f"{_TEXTS} {_CONTAINERS} {_NUMBERS} {_TENSORS} {_OTHERS}".split())
+_PATTERNS = "findall finditer fullmatch match search"  # and split and sub
+ATTRIBUTES = set(f"{_TEXTS} {_CONTAINERS} {_NUMBERS} {_TENSORS} {_OTHERS} {_PATTERNS}".split())
 # What a module has and a class derived from it may use of its own.
 OF_MODULES = {"forward", "register_buffer", "register_parameter", "training"}
 # What may be set on a tensor.
@@ -67,10 +68,14 @@ SETTABLE = {"grad", "requires_grad"}
 KEYWORDS_REFUSED = set("flags mode out output_size scale_grad_by_freq sparse timeout where".split())
 # For a regular expression. regex takes others for lists of texts, and an iterator among them is
 # read once more where the pattern is known already.
-PATTERN_KEYWORDS = set("concurrent count endpos maxsplit overlapped pos repl string".split())
+PATTERN_KEYWORDS = set(
+    "concurrent count endpos maxsplit overlapped pattern pos repl string".split()
+)
 # The device "meta" has no memory, and what is made of it and other tensors is not initialised. So
 # a tensor goes only where another one lies, and what could send it elsewhere is called right away.
-DIRECT = {"new_full", "new_ones", "new_tensor", "new_zeros", "to"}
+# So is what a compiled pattern does, whose fourth argument or a later one could be a timeout.
+PATTERNS = {"findall", "finditer", "fullmatch", "match", "search", "split", "sub"}
+DIRECT = {"new_full", "new_ones", "new_tensor", "new_zeros", "to"} | PATTERNS
 # What catches an exhausted stack shows whether a library had to do something for the first time.
 HANDLED = _EXCEPTIONS - {"Exception", "RuntimeError", "RecursionError"}
 
@@ -137,10 +142,10 @@ CALLS = {f"{module}.{name}" for module, names in _BY_MODULE.items() for name in 
 # With at most so many arguments without a keyword, and called right away: the next one would be
 # one of those that are refused.
 LIMITED = {
-    f"{module}.{name}": 3 if name == "sub" else 2
-    for module in ("re", "regex")
-    for name in ("findall", "finditer", "fullmatch", "match", "search", "split", "sub")
+    f"{module}.{name}": 3 if name == "sub" else 2 for module in ("re", "regex") for name in PATTERNS
 } | {
+    "re.compile": 1,
+    "regex.compile": 1,
     "torch.Generator": 0,
     "torch.as_tensor": 2,
     "torch.norm": 4,

@@ -14,6 +14,7 @@ from autograder.stateless.syntax import (
     Kept,
     chain,
     is_constant,
+    is_pattern,
     is_table,
     own_attributes,
     see_names,
@@ -163,7 +164,7 @@ class Notebook:
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=ast.expr() as value)
                 | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
-            ) if is_constant(value):
+            ) if is_constant(value) or (is_pattern(value) and not ours):
                 self.constants.add(name)
                 inside = [node.annotation] if isinstance(node, ast.AnnAssign) else ()
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()):

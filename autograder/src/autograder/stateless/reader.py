@@ -17,6 +17,7 @@ from autograder.stateless.harmless import (
     LIMITED,
     MODULES,
     PATTERN_KEYWORDS,
+    PATTERNS,
     READERS,
     READING,
     SETTABLE,
@@ -201,8 +202,9 @@ class Reader(ast.NodeVisitor):
                 raise Kept(f"line {node.lineno}: the argument {ast.unparse(word)}")
             self.notebook.delicate |= word.arg is None
         stars = any(isinstance(each, ast.Starred) for each in node.args)
-        to = isinstance(node.func, ast.Attribute) and node.func.attr == "to"
-        if to and (stars or not all(map(self._is_place, node.args))):
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        sends = method == "to" and (stars or not all(map(self._is_place, node.args)))
+        if sends or (method in PATTERNS and (stars or len(node.args) > 3)):
             raise Kept(f"line {node.lineno}: {ast.unparse(node)}")
         for place in self._devices(node.func):
             if stars or not all(map(self._is_place, node.args[place : place + 1])):
@@ -279,7 +281,7 @@ class Reader(ast.NodeVisitor):
             attributes = self._global(root, attributes, use)
         for place, attribute in enumerate(attributes):
             mine = own and place == 0 and attribute in (self.own or ())
-            moves = attribute in DIRECT and use != "call"
+            moves = attribute in DIRECT and use != "call" and not self._is_python(root)
             if moves or (attribute not in ATTRIBUTES and not mine):
                 raise Kept(f"line {node.lineno}: .{attribute}")
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):

@@ -130,6 +130,14 @@ def is_constant(node: ast.expr) -> bool:
     return False
 
 
+def is_pattern(node: ast.expr) -> bool:
+    """`regex.compile("a+")`, if the proof accepts it: nothing else with this name is harmless."""
+    match node:
+        case ast.Call(ast.Attribute(ast.Name(), "compile"), [ast.Constant()], []):
+            return True
+    return False
+
+
 def is_table(node: ast.AnnAssign) -> bool:
     """`name: dict[int, str] = ...` and the like, with types that cannot change."""
     match node.annotation:
