@@ -103,6 +103,8 @@ class Notebook:
         bases = [self.path(*chain(base)) for base in node.bases]
         if node.decorator_list or node.keywords or set(bases) - BASES:
             raise Kept(f"class {node.name} is derived or decorated")
+        if own & {"device", "dtype"}:
+            raise Kept(f"class {node.name} has a device or a dtype, which might be any text")
         for each in node.body:
             match each:
                 case ast.FunctionDef(name=name):
