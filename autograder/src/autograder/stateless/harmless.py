@@ -34,7 +34,7 @@ _TEXTS = """capitalize casefold count decode encode endswith find hex index isal
 _CONTAINERS = """add append appendleft clear copy count difference discard elements extend fromkeys
     get index insert intersection isdisjoint issubset issuperset items keys most_common move_to_end
     pop popitem popleft remove reverse rotate setdefault sort subtract symmetric_difference total
-    union update values args"""
+    union update values args __getitem__"""
 _NUMBERS = """as_integer_ratio bit_count bit_length conjugate denominator eps from_bytes imag
     is_integer itemsize limit_denominator max min numerator real resolution smallest_normal tiny
     to_bytes"""
