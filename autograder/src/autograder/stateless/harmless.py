@@ -154,6 +154,12 @@ LIMITED = {
     "torch.nn.functional.normalize": 4,
     "torch.nn.functional.pad": 2,
 }
+# What may follow the pattern that is compiled; as values they could be given attributes.
+FLAGS = {
+    f"{module}.{name}"
+    for module in ("re", "regex")
+    for name in "A ASCII I IGNORECASE M MULTILINE S DOTALL U UNICODE X VERBOSE".split()
+}
 # Classes that are only named: `torch.Tensor(3)` is memory that was never initialised.
 KINDS = {f"torch.{name}" for name in ("Generator", "Size", "Tensor", "device", "dtype")} | {
     f"{module}.{name}"

@@ -11,6 +11,7 @@ from autograder.stateless.harmless import (
     ATTRIBUTES,
     CALLS,
     DIRECT,
+    FLAGS,
     HANDLED,
     KEYWORDS_REFUSED,
     KINDS,
@@ -228,6 +229,11 @@ class Reader(ast.NodeVisitor):
                 self._path(made) == "codecs.getincrementaldecoder"
             ):
                 return self._arguments(node)  # of a decoder, which is new
+            case ast.Call(compiles, [pattern, flag], []) if (
+                self._path(compiles) in ("re.compile", "regex.compile")
+                and self._path(flag) in FLAGS
+            ):
+                return self.visit(pattern)
             case ast.Call(ast.Name("isinstance"), [of, kinds], []) if self._is_python(node.func):
                 self.visit(of)
                 for each in kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]:

@@ -133,8 +133,8 @@ def is_constant(node: ast.expr) -> bool:
 def is_pattern(node: ast.expr) -> bool:
     """`regex.compile("a+")`, if the proof accepts it: nothing else with this name is harmless."""
     match node:
-        case ast.Call(ast.Attribute(ast.Name(), "compile"), [ast.Constant()], []):
-            return True
+        case ast.Call(ast.Attribute(ast.Name(), "compile"), [ast.Constant(), *flags], []):
+            return all(isinstance(each, ast.Attribute) for each in flags)
     return False
 
 
