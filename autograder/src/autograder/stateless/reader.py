@@ -197,7 +197,9 @@ class Reader(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         for word in node.keywords:
-            spread = word.arg is None and not self._is_own(node.func)
+            spread = word.arg is None and (
+                bool(self._devices(node.func)) or not self._is_own(node.func)
+            )
             sent = word.arg == "device" and not self._is_place(word.value)
             if word.arg in KEYWORDS_REFUSED or spread or sent:
                 raise Kept(f"line {node.lineno}: the argument {ast.unparse(word)}")
