@@ -18,6 +18,7 @@ from autograder.grading import Grading
 from autograder.results import Result
 from autograder.scoring import Suite, score_notebook, with_suite
 from autograder.stateless import state_kept
+from autograder.stateless.harmless import MODULES, UNLOADED
 from autograder.student import NotShared, Student
 from autograder.submission import Submission, graded_cells
 
@@ -170,6 +171,13 @@ def test_processes_that_always_fail_come_to_an_end(
     notebook = tiny.answered(double="def double(x): return 2 * x", Counter=COUNTER)
     result = score_notebook(notebook, tiny.assignment, b"key")
     assert {each.score for each in result.exercises.values()} == {0}
+
+
+def test_what_functions_may_import_is_loaded_already() -> None:
+    source = "import sys\ndef missing(names): return [n for n in names if n not in sys.modules]"
+    names = [name for name in MODULES if name.split(".")[0] not in UNLOADED]
+    with Submission([(0, "missing", source)], Limits()) as submission:
+        assert Student(submission, 10).missing(names) == []
 
 
 def test_a_test_that_calls_another_function_is_asked_alone(tiny: Class) -> None:

@@ -34,7 +34,7 @@ _TEXTS = """capitalize casefold count decode encode endswith find hex index isal
 _CONTAINERS = """add append appendleft clear copy count difference discard elements extend fromkeys
     get index insert intersection isdisjoint issubset issuperset items keys most_common move_to_end
     pop popitem popleft remove reverse rotate setdefault sort subtract symmetric_difference total
-    union update values args"""
+    union update values args __getitem__"""
 _NUMBERS = """as_integer_ratio bit_count bit_length conjugate denominator eps from_bytes imag
     is_integer itemsize limit_denominator max min numerator real resolution smallest_normal tiny
     to_bytes"""
@@ -58,16 +58,24 @@ _TENSORS = """T abs abs_ add add_ addcdiv addcdiv_ addcmul addcmul_ all allclose
     eigenvectors"""
 _OTHERS = """manual_seed initial_seed step zero_grad param_groups parameters named_parameters
     state_dict load_state_dict eval train config logits vocab_size tree"""
-ATTRIBUTES = set(f"{_TEXTS} {_CONTAINERS} {_NUMBERS} {_TENSORS} {_OTHERS}".split())
+_PATTERNS = "findall finditer fullmatch match search"  # and split and sub
+ATTRIBUTES = set(f"{_TEXTS} {_CONTAINERS} {_NUMBERS} {_TENSORS} {_OTHERS} {_PATTERNS}".split())
 # What a module has and a class derived from it may use of its own.
 OF_MODULES = {"forward", "register_buffer", "register_parameter", "training"}
 # What may be set on a tensor.
 SETTABLE = {"grad", "requires_grad"}
 # Keywords that let uninitialised memory be seen, memory be written out of bounds, or a cache.
 KEYWORDS_REFUSED = set("flags mode out output_size scale_grad_by_freq sparse timeout where".split())
+# For a regular expression. regex takes others for lists of texts, and an iterator among them is
+# read once more where the pattern is known already.
+PATTERN_KEYWORDS = set(
+    "concurrent count endpos maxsplit overlapped pattern pos repl string".split()
+)
 # The device "meta" has no memory, and what is made of it and other tensors is not initialised. So
 # a tensor goes only where another one lies, and what could send it elsewhere is called right away.
-DIRECT = {"new_full", "new_ones", "new_tensor", "new_zeros", "to"}
+# So is what a compiled pattern does, whose fourth argument or a later one could be a timeout.
+PATTERNS = {"findall", "finditer", "fullmatch", "match", "search", "split", "sub"}
+DIRECT = {"new_full", "new_ones", "new_tensor", "new_zeros", "to"} | PATTERNS
 # What catches an exhausted stack shows whether a library had to do something for the first time.
 HANDLED = _EXCEPTIONS - {"Exception", "RuntimeError", "RecursionError"}
 
@@ -85,7 +93,8 @@ _BY_MODULE = {
     "fractions": "Fraction",
     "functools": "partial reduce",
     "heapq": "heapify heappop heappush heappushpop heapreplace merge nlargest nsmallest",
-    "itertools": " ".join(name for name in dir(itertools) if not name.startswith("_")),
+    "itertools": " ".join(name for name in dir(itertools) if not name.startswith("_"))
+    + " chain.from_iterable",
     "math": " ".join(name for name in dir(math) if not name.startswith("_")),
     "operator": "add and_ eq ge gt itemgetter le lt mul ne neg or_ sub truediv xor",
     "sft2rl.formulas": "evaluate exp log pretty symbols",
@@ -125,16 +134,18 @@ _BY_MODULE = {
     "torch.nn.utils.rnn": "pad_sequence",
     "torch.optim": "Adam AdamW SGD",
     "torch.special": "entr expit log1p log_softmax logit logsumexp ndtr softmax xlog1py xlogy",
+    "unicodedata": """bidirectional category combining decimal digit east_asian_width is_normalized
+        lookup mirrored name normalize numeric""",
 }
 # Functions and classes, by their full names.
 CALLS = {f"{module}.{name}" for module, names in _BY_MODULE.items() for name in names.split()}
 # With at most so many arguments without a keyword, and called right away: the next one would be
 # one of those that are refused.
 LIMITED = {
-    f"{module}.{name}": 3 if name == "sub" else 2
-    for module in ("re", "regex")
-    for name in ("findall", "finditer", "fullmatch", "match", "search", "split", "sub")
+    f"{module}.{name}": 3 if name == "sub" else 2 for module in ("re", "regex") for name in PATTERNS
 } | {
+    "re.compile": 1,
+    "regex.compile": 1,
     "torch.Generator": 0,
     "torch.as_tensor": 2,
     "torch.norm": 4,
@@ -142,6 +153,12 @@ LIMITED = {
     "torch.nn.functional.embedding": 2,
     "torch.nn.functional.normalize": 4,
     "torch.nn.functional.pad": 2,
+}
+# What may follow the pattern that is compiled; as values they could be given attributes.
+FLAGS = {
+    f"{module}.{name}"
+    for module in ("re", "regex")
+    for name in "A ASCII I IGNORECASE M MULTILINE S DOTALL U UNICODE X VERBOSE".split()
 }
 # Classes that are only named: `torch.Tensor(3)` is memory that was never initialised.
 KINDS = {f"torch.{name}" for name in ("Generator", "Size", "Tensor", "device", "dtype")} | {
@@ -152,9 +169,11 @@ KINDS = {f"torch.{name}" for name in ("Generator", "Size", "Tensor", "device", "
 }
 # What may be imported, whether it may be used or not.
 MODULES = set(_BY_MODULE) | set(
-    """collections.abc json matplotlib matplotlib.pyplot numpy os random re regex statistics string
-    sys time typing""".split()
+    """codecs collections.abc json matplotlib matplotlib.pyplot numpy os random re regex statistics
+    string sys time typing""".split()
 )
+# Of these, what the warm process need not have loaded: only the first call would load it.
+UNLOADED = {"sft2rl", "statistics"}
 # What a class may be derived from, and its special methods.
 BASES = {"torch.nn.Module"}
 METHODS = {"__init__", "__call__", "__len__", "__getitem__", "__repr__"}

@@ -7,13 +7,14 @@ import re
 from collections.abc import Collection, Container, Iterable, Sequence
 
 from autograder.forbidden import imported
-from autograder.parsed import parse
+from autograder.parsed import nodes, parse
 from autograder.stateless.harmless import BASES, BUILTINS, FOREIGN, METHODS
 from autograder.stateless.reader import Reader
 from autograder.stateless.syntax import (
     Kept,
     chain,
     is_constant,
+    is_pattern,
     is_table,
     own_attributes,
     see_names,
@@ -30,7 +31,7 @@ class Notebook:
     Attributes:
         functions: the definitions of a name, which may have several.
         classes: likewise.
-        imports: what imported names stand for.
+        imports: what imported names stand for, wherever the import stands.
         constants: names of values that cannot change.
         tables: names that a released cell binds to a dict or a list of numbers or texts.
         variables: names that are bound in any other way.
@@ -51,6 +52,10 @@ class Notebook:
         for source in cells:
             tree = parse(source)
             self._bind(tree, source in ours)
+            for node in nodes(source):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    for name, path in imported(node).items():
+                        self.imports.setdefault(name, set()).add(path)
             if source not in ours:
                 see_python(source)
                 self.students += tree.body
@@ -98,6 +103,8 @@ class Notebook:
         bases = [self.path(*chain(base)) for base in node.bases]
         if node.decorator_list or node.keywords or set(bases) - BASES:
             raise Kept(f"class {node.name} is derived or decorated")
+        if own & {"device", "dtype"}:
+            raise Kept(f"class {node.name} has a device or a dtype, which might be any text")
         for each in node.body:
             match each:
                 case ast.FunctionDef(name=name):
@@ -159,12 +166,9 @@ class Notebook:
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=ast.expr() as value)
                 | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
-            ) if is_constant(value):
+            ) if is_constant(value) or (is_pattern(value) and not ours):
                 self.constants.add(name)
                 inside = [node.annotation] if isinstance(node, ast.AnnAssign) else ()
-            case ast.Import() | ast.ImportFrom():
-                for name, path in imported(node).items():
-                    self.imports.setdefault(name, set()).add(path)
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
                 self.variables.add(name)
             case ast.Global(names=names):

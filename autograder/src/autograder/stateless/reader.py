@@ -11,14 +11,18 @@ from autograder.stateless.harmless import (
     ATTRIBUTES,
     CALLS,
     DIRECT,
+    FLAGS,
     HANDLED,
     KEYWORDS_REFUSED,
     KINDS,
     LIMITED,
     MODULES,
+    PATTERN_KEYWORDS,
+    PATTERNS,
     READERS,
     READING,
     SETTABLE,
+    UNLOADED,
     VALUES,
     WRAPPERS,
 )
@@ -30,6 +34,7 @@ from autograder.stateless.syntax import (
     instance_name,
     is_constant,
     stores,
+    yields,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +47,8 @@ _PLAIN = (
     *(ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Dict, ast.Set, ast.ListComp, ast.SetComp),
     *(ast.DictComp, ast.GeneratorExp, ast.comprehension, ast.Compare, ast.keyword, ast.JoinedStr),
     *(ast.FormattedValue, ast.Constant, ast.Subscript, ast.Starred, ast.List, ast.Tuple),
-    *(ast.Slice, ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop),
+    *(ast.Slice, ast.Yield, ast.YieldFrom),
+    *(ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop),
 )
 
 
@@ -67,7 +73,8 @@ class Reader(ast.NodeVisitor):
         assert self.function is not None
         arguments = self.function.args
         for decorator in self.function.decorator_list:
-            if self.own is not None or not self._is_wrapper(decorator):
+            known = self.own is None and self._is_wrapper(decorator)
+            if not known or yields(self.function):
                 raise Kept(f"line {decorator.lineno}: the decorator {ast.unparse(decorator)}")
         for each in ast.walk(arguments):
             if isinstance(each, ast.arg) and each.annotation is not None:
@@ -124,10 +131,7 @@ class Reader(ast.NodeVisitor):
             self.see_annotation(each)
 
     def _is_kind(self, node: ast.expr, of: str = "") -> bool:
-        root, attributes = chain(node)
-        if not isinstance(root, ast.Name) or not self._is_global(root):
-            return False
-        path = self.notebook.path(root, attributes)
+        path = self._path(node)
         return path in KINDS | CALLS | {"builtin"} or (path == "class" and of != "library")
 
     def visit_Try(self, node: ast.Try) -> None:
@@ -146,22 +150,24 @@ class Reader(ast.NodeVisitor):
                 self.visit(statement)
 
     def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
-        """Imports bind names outside of functions, to harmless modules or what they offer."""
-        if self.function is not None:
-            raise Kept(f"line {node.lineno}: an import inside a function")
+        """Imports of harmless modules or what they offer; for a function, loaded before it runs."""
         paths = list(imported(node).values())
         if isinstance(node, ast.Import):
             paths = [each.name for each in node.names]
         elif node.level:
             raise Kept(f"line {node.lineno}: a relative import")
         for path in paths:
-            if path not in MODULES | CALLS | LIMITED.keys() | KINDS | VALUES:
+            loaded = self.function is None or path.split(".")[0] not in UNLOADED
+            if not loaded or path not in MODULES | CALLS | LIMITED.keys() | KINDS | VALUES:
                 raise Kept(f"line {node.lineno}: an import of {path}")
 
     visit_ImportFrom = visit_Import
 
     def visit_With(self, node: ast.With) -> None:
-        """Only what switches gradients off or on, which ends with the block."""
+        """Only what switches gradients off or on, which ends with the block: there, a generator
+        could wait, and never go on."""
+        if yields(node):
+            raise Kept(f"line {node.lineno}: yield inside with")
         for item in node.items:
             root, _ = chain(getattr(item.context_expr, "func", item.context_expr))
             known = isinstance(root, ast.Name) and self._is_global(root)
@@ -191,14 +197,17 @@ class Reader(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         for word in node.keywords:
-            spread = word.arg is None and not self._is_own(node.func)
+            spread = word.arg is None and (
+                bool(self._devices(node.func)) or not self._is_own(node.func)
+            )
             sent = word.arg == "device" and not self._is_place(word.value)
             if word.arg in KEYWORDS_REFUSED or spread or sent:
                 raise Kept(f"line {node.lineno}: the argument {ast.unparse(word)}")
             self.notebook.delicate |= word.arg is None
         stars = any(isinstance(each, ast.Starred) for each in node.args)
-        to = isinstance(node.func, ast.Attribute) and node.func.attr == "to"
-        if to and (stars or not all(map(self._is_place, node.args))):
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        sends = method == "to" and (stars or not all(map(self._is_place, node.args)))
+        if sends or (method in PATTERNS and (stars or len(node.args) > 3)):
             raise Kept(f"line {node.lineno}: {ast.unparse(node)}")
         for place in self._devices(node.func):
             if stars or not all(map(self._is_place, node.args[place : place + 1])):
@@ -218,6 +227,15 @@ class Reader(ast.NodeVisitor):
                 for each in default:
                     self.visit(each)
                 return None
+            case ast.Call(ast.Call(made, [ast.Constant("utf-8" | "utf8")], [])) if (
+                self._path(made) == "codecs.getincrementaldecoder"
+            ):
+                return self._arguments(node)  # of a decoder, which is new
+            case ast.Call(compiles, [pattern, flag], []) if (
+                self._path(compiles) in ("re.compile", "regex.compile")
+                and self._path(flag) in FLAGS
+            ):
+                return self.visit(pattern)
             case ast.Call(ast.Name("isinstance"), [of, kinds], []) if self._is_python(node.func):
                 self.visit(of)
                 for each in kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]:
@@ -226,7 +244,9 @@ class Reader(ast.NodeVisitor):
         root, attributes = chain(node.func)
         if isinstance(root, ast.Name) and self._is_global(root):
             path = self.notebook.path(root, attributes)
-            if len(node.args) <= LIMITED.get(path, -1):
+            words = {word.arg for word in node.keywords}
+            odd = path.startswith(("re.", "regex.")) and words - PATTERN_KEYWORDS
+            if len(node.args) <= LIMITED.get(path, -1) and not odd:
                 return self._arguments(node)
             reads = self._is_python(node.func) and root.id in READERS and not node.keywords
             if reads and len(node.args) == 1 and self._is_table(node.args[0]):
@@ -269,7 +289,7 @@ class Reader(ast.NodeVisitor):
             attributes = self._global(root, attributes, use)
         for place, attribute in enumerate(attributes):
             mine = own and place == 0 and attribute in (self.own or ())
-            moves = attribute in DIRECT and use != "call"
+            moves = attribute in DIRECT and use != "call" and not self._is_python(root)
             if moves or (attribute not in ATTRIBUTES and not mine):
                 raise Kept(f"line {node.lineno}: .{attribute}")
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
@@ -337,13 +357,18 @@ class Reader(ast.NodeVisitor):
         """Whether this is a dtype, or where some tensor lies."""
         if isinstance(node, ast.IfExp):
             return self._is_place(node.body) and self._is_place(node.orelse)
-        root, attributes = chain(node)
+        _, attributes = chain(node)
         if attributes and attributes[-1] in ("device", "dtype"):
             return True
         if isinstance(node, ast.Name) and node.id == "device" and self.own is None:
             return self._is_own(node)  # what is given for it has been looked at
+        return self._path(node) in VALUES
+
+    def _path(self, node: ast.expr) -> str:
+        """What a global name and its attributes stand for; "" for anything else."""
+        root, attributes = chain(node)
         known = isinstance(root, ast.Name) and self._is_global(root)
-        return known and self.notebook.path(root, attributes) in VALUES
+        return self.notebook.path(root, attributes) if known else ""
 
     def _devices(self, node: ast.expr) -> list[int]:
         """Where a function of the notebook has an argument `device`, in each of its definitions."""

@@ -8,7 +8,7 @@ import symtable
 
 import torch
 
-from autograder.stateless.harmless import METHODS, OF_MODULES
+from autograder.stateless.harmless import BUILTINS, METHODS, OF_MODULES
 from autograder.worker.transform import CellTransformer
 
 _IMMUTABLE = {"bool", "bytes", "float", "int", "str"}
@@ -30,6 +30,11 @@ def chain(node: ast.expr) -> tuple[ast.expr, list[str]]:
 
 def stores(name: ast.Name) -> bool:
     return not isinstance(name.ctx, ast.Load)
+
+
+def yields(node: ast.AST) -> bool:
+    """Whether something in it makes a generator of a function."""
+    return any(isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(node))
 
 
 def device_place(function: ast.FunctionDef) -> int | None:
@@ -72,23 +77,43 @@ def instance_name(method: ast.FunctionDef) -> str:
 
 
 def global_names(function: ast.FunctionDef) -> set[str]:
-    """The names in a function, and in those inside it, that are not its own.
+    """The names in a function, and in those inside it, that are not its own, or that it imports.
 
     Raises:
-        Kept: a name is global in one of these scopes and not in another.
+        Kept: a name is global in one of these scopes and not in another, or what is imported is
+            bound in another way, too.
     """
     table = symtable.symtable(ast.unparse(function), "function", "exec")
     scopes = [each for each in table.get_children() if each.get_name() == function.name]
     names: set[str] = set()
     own: set[str] = set()
+    imports: set[str] = set()
     while scopes:
         scope = scopes.pop()
         for each in scope.get_symbols():
             (names if each.is_global() else own).add(each.get_name())
+            if each.is_imported():
+                imports.add(each.get_name())
         scopes += scope.get_children()
     if both := names & own:
         raise Kept(f"{min(both)} is global in one place and not in another")
-    return names
+    if imports and (taken := imports & (BUILTINS | _bound_otherwise(function))):
+        raise Kept(f"{min(taken)} is imported and something else, too")
+    return names | imports
+
+
+def _bound_otherwise(function: ast.FunctionDef) -> set[str | None]:
+    """The names in a function, and in those inside it, that something else than an import binds."""
+    bound: set[str | None] = set()
+    for node in ast.walk(function):
+        match node:
+            case ast.alias() | ast.Name(ctx=ast.Load()):
+                pass
+            case ast.Global(names=names) | ast.Nonlocal(names=names):
+                bound.update(names)
+            case _:
+                bound |= {getattr(node, field, None) for field in ("id", "arg", "name", "rest")}
+    return bound
 
 
 def is_constant(node: ast.expr) -> bool:
@@ -102,6 +127,14 @@ def is_constant(node: ast.expr) -> bool:
             return is_constant(left) and is_constant(right)
         case ast.Tuple(elts=elements):
             return all(map(is_constant, elements))
+    return False
+
+
+def is_pattern(node: ast.expr) -> bool:
+    """`regex.compile("a+")`, if the proof accepts it: nothing else with this name is harmless."""
+    match node:
+        case ast.Call(ast.Attribute(ast.Name(), "compile"), [ast.Constant(), *flags], []):
+            return all(isinstance(each, ast.Attribute) for each in flags)
     return False
 
 
@@ -125,8 +158,10 @@ def see_python(source: str) -> None:
 
 
 def see_names(tree: ast.AST) -> None:
-    """Names that a class would rename, or that only look like names."""
+    """Names that a class would rename, that only look like names, or of type parameters."""
     for node in ast.walk(tree):
+        if getattr(node, "type_params", None):
+            raise Kept("type parameters, which live as long as what they belong to")
         for field in ("id", "arg", "name", "asname", "names"):
             found = getattr(node, field, None)
             for name in found if isinstance(found, list) else [found]:
