@@ -1,7 +1,7 @@
 """Long repetitions (`make soak`): always the same grades, under load and with processes killed.
 
-SOAK_ROUNDS sets how often each is repeated (default 10). The zoos are scored once, with shared
-forks and without; `pytest tests/test_soak.py -m soak -k "zoo and 06"` takes one of them.
+SOAK_ROUNDS sets how often each is repeated (default 10). The zoos are scored once, as a class is
+and with a fork for each test; `pytest tests/test_soak.py -m soak -k "zoo and 06"` takes one.
 """
 
 import contextlib
@@ -97,28 +97,27 @@ class Apart(Grading):
 
 
 @pytest.mark.parametrize("assignment", assignments(), ids=lambda each: each.name)
-def test_sharing_forks_changes_no_result_of_the_zoo(assignment: Assignment) -> None:
+def test_sharing_a_process_changes_no_result_of_the_zoo(assignment: Assignment) -> None:
     """Every answer stands in the reference's notebook, of which every exercise is scored."""
     notebook = parse_source(assignment)
     whole, points = graded_cells(notebook), cells.exercises(notebook)
     shared, differ = [], {}
 
-    def scored(kind: type[Grading], suite: Suite, base: Submission, answer: Answer) -> Result:
+    def scored(kind: type[Grading], suite: Suite, answer: Answer) -> Result:
         name, source = answer.exercise, answer.source
         answered = [(i, cell, source if cell == name else old) for i, cell, old in whole]
-        with base.variant(answered, (name, source)) as variant:
-            grading = kind(suite, variant, points, b"soak")
+        with Submission(answered, assignment.limits, suite.preload) as submission:
+            grading = kind(suite, submission, points, b"soak")
             result = grading.run()
         if grading.sharing:
             shared.append(answer)
         return result
 
     def work(suite: Suite) -> None:
-        with Submission(whole, assignment.limits, suite.preload) as base:
-            for answer in load_zoo(assignment):
-                together, alone = (scored(kind, suite, base, answer) for kind in (Grading, Apart))
-                if together != alone:
-                    differ[answer.exercise, answer.kind, answer.name] = together, alone
+        for answer in load_zoo(assignment):
+            together, alone = (scored(kind, suite, answer) for kind in (Grading, Apart))
+            if together != alone:
+                differ[answer.exercise, answer.kind, answer.name] = together, alone
 
     with_suite(assignment, work)
     assert differ == {}
