@@ -50,6 +50,7 @@ STRANGE = {
     "f = (lambda kept: lambda x: kept.append(x) or len(kept))([])",
     "indents that IPython takes away": "    # c\n    \x0cdef h():\n    \x0c    pass\n"
     "    def f(x, kept=[]):\n        kept.append(x)\n        return len(kept)",
+    "a line at which IPython itself fails": "def f(x):\n    return x\n# c\x0bx = %\\\n",
     "a cell that is too long": "def f(x):\n    return x\n" + "#" * 20_000,
     "cells that are too long together": "# %%\n".join(["#" * 19_000 + "\n"] * 6),
 }

@@ -39,6 +39,6 @@ def state_kept(cells: Sequence[str], ours: Collection[str], called: Iterable[str
         Notebook(cells, ours).prove(called)
     except Kept as kept:
         return str(kept)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except Exception as error:  # IPython fails at some cells with others than SyntaxError
         return f"it cannot be read ({type(error).__name__})"
     return ""
