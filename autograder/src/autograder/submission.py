@@ -110,7 +110,8 @@ class Submission:
         A fork less. What goes wrong inside the block ends it, and it is executed anew.
 
         Args:
-            cpu_seconds: what the first test may use; each further one renews it.
+            cpu_seconds: the limit of a fork, where this is a variant; in the notebook itself each
+                test brings its own with its first request.
 
         Raises:
             ChannelBroken: inside the block, when the sandbox can no longer be used.
