@@ -45,3 +45,8 @@ def test_an_expert_without_tokens_has_no_gradient():
     total.backward()
     assert count == 2 and model.experts[0].weight.grad is not None
     assert model.experts[1].weight.grad is None
+
+
+def test_a_process_that_leaves_at_once_does_not_disturb_one_that_still_joins():
+    for _ in range(40):
+        assert run(2, lambda rank: rank) == [0, 1]

@@ -214,6 +214,7 @@ def _work(
                 world_size=world_size,
                 timeout=timedelta(seconds=SECONDS),
             )
+            dist.barrier()  # if one left while another still joins, that one would fail
             value = fn(rank, *args)
         except BaseException as error:
             fine, value = False, f"{type(error).__name__}: {error}"
