@@ -315,7 +315,7 @@ def test_copg_finds_the_optimum_of_the_listed_task(student: Student, draw: Draw)
     """The regret on fifteen completions, all of them well covered by the data."""
     task = student.new("EnumerableTask", seed=draw.choice([0, 3, 5, 6]))
     pairs, policy = task.pairs(4096, 1), task.policy()
-    student.train_offline(policy, pairs, "copg", 0.5, 400, 256, lr=2e-2)
+    student.train_offline(policy, pairs, "copg", 0.5, 120, 16, lr=0.1)
     regret = task.regret(policy)
     text = "CoPG's regret on the listed task falls below a thousandth; `model` is trained in place."
     expect(isinstance(regret, float) and regret < 1e-3).true(
