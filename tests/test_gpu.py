@@ -1,14 +1,18 @@
 """`gpu = true`, proved in real sandboxes on a simulated device (simulated_device.py)."""
 
+import contextlib
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat.v4 as v4
+import psutil
 import pytest
 import torch
 
-from autograder import incidents, zygote
+from autograder import gpu, incidents, zygote
 from autograder.config import Assignment, Limits
 from autograder.results import Result
 from autograder.scoring import score_notebook
@@ -199,3 +203,67 @@ def test_a_score_does_not_depend_on_the_gpu(tmp_path):
 def test_on_a_gpu_tests_share_no_fork(tmp_path, monkeypatch):
     monkeypatch.setattr("autograder.grading.state_kept", lambda *_: "")
     assert score(tmp_path, RIGHT).exercises["ranks"].score == 2
+
+
+def memory_used() -> Counter[int]:
+    """What a driver of the simulated device says, whose tensors lie in their process's memory."""
+    used: Counter[int] = Counter()
+    for each in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            used[each.pid] = each.memory_full_info().uss
+    return used
+
+
+def test_the_driver_is_asked_for_every_gpu(monkeypatch):
+    def processes(number: int) -> list[SimpleNamespace]:
+        held = {0: {7: 10, 8: None}, 1: {7: 20}}[number]
+        return [SimpleNamespace(pid=pid, usedGpuMemory=size) for pid, size in held.items()]
+
+    assert gpu.memory_used() == {}  # there is no driver here
+    monkeypatch.setattr("pynvml.nvmlInit", lambda: None)
+    monkeypatch.setattr("pynvml.nvmlDeviceGetCount", lambda: 2)
+    monkeypatch.setattr("pynvml.nvmlDeviceGetHandleByIndex", lambda number: number)
+    monkeypatch.setattr("pynvml.nvmlDeviceGetComputeRunningProcesses", processes)
+    assert gpu.memory_used() == {7: 30, 8: 0}
+
+
+TAKES_ALL = """
+import torch
+def take():
+    taken = []
+    while True:
+        try:
+            taken.append(torch.ones(2**20, device="simulated"))
+        except (MemoryError, RuntimeError):
+            pass
+"""
+IN_A_CHILD = """
+import os
+if os.fork() == 0 and os.fork() == 0:
+    os.setsid()
+    take()
+import time
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (f"{RIGHT}\n{TAKES_ALL}\ntake()", "cell-gpu-memory"),
+        (f"{RIGHT}\n{TAKES_ALL}\n{IN_A_CHILD}", "cell-gpu-memory"),
+        (f"{RIGHT} + take()\n{TAKES_ALL}", "test-gpu-memory"),
+    ],
+    ids=["in a cell", "in a detached child", "in a test"],
+)
+def test_who_takes_all_memory_of_the_gpu_is_ended(tmp_path, monkeypatch, answer, code):
+    monkeypatch.setattr("autograder.gpu.memory_used", memory_used)
+    limits = replace(GPU, gpu_memory_mb=512)
+    honest = score(tmp_path, RIGHT, limits)
+    holders = set(memory_used())  # the warm process
+    attack = score(tmp_path, answer, limits)
+    assert set(memory_used()) == holders
+    assert (attack.exercises["ranks"].score, attack.exercises["place"].score) == (0, 2)
+    assert [each.exercise for each in attack.incidents if each.code == code] == ["ranks"]
+    assert score(tmp_path, RIGHT, limits) == honest
+    assert honest.exercises["ranks"].score == 2

@@ -34,6 +34,7 @@ class Limits:
         loopback: whether internet sockets may be made, on the sandbox's private loopback.
         gpu: whether the notebook sees the machine's GPUs, where it has any, and gets its hidden
             inputs there.
+        gpu_memory_mb: memory of GPUs that all its processes hold together, in MiB.
     """
 
     cell_cpu_seconds: int = 30
@@ -43,6 +44,7 @@ class Limits:
     output_kb: int = 256
     loopback: bool = False
     gpu: bool = False
+    gpu_memory_mb: int = 8192
 
 
 @dataclass(frozen=True)

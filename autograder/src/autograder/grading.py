@@ -263,6 +263,7 @@ _BROKEN = {
     "crash": "Your code ended the process.",
     "timeout": "Your code used up its CPU time.",
     "memory": "Your code used more memory than is allowed.",
+    "gpu-memory": "Your code used more of the GPU's memory than is allowed.",
     "no-answer": "Your code did not finish.",
     "protocol": "Your code disturbed the grader's channel.",
     "too-many-callbacks": "Your code called the function it was given far too often.",

@@ -56,7 +56,7 @@ class Sandbox:
     Attributes:
         sock: the grader's end of the channel.
         pid: the first process of the sandbox, as this machine counts.
-        ended: why the sandbox was ended from outside ("memory"), or "".
+        ended: why the sandbox was ended from outside ("memory", "gpu-memory"), or "".
         device: where hidden inputs go: to the GPU if the limits and the machine have one.
     """
 
@@ -85,7 +85,7 @@ class Sandbox:
         return {each.pid: _waited(each.pid) for each in _family(self.pid)}
 
     def how_it_ended(self) -> str:
-        """Why the sandbox is gone: "memory", "timeout" or "crash".
+        """Why the sandbox is gone: "memory", "gpu-memory", "timeout" or "crash".
 
         Raises:
             SandboxLost: it was not the student's code that ended it.
@@ -166,6 +166,9 @@ class Sandbox:
         while not select.select([pidfd], [], [], 0.25)[0]:
             if _too_large(self.pid, limit):
                 self.ended = "memory"
+            elif self.device != "cpu" and _on_gpu(self.pid) > self.limits.gpu_memory_mb * 2**20:
+                self.ended = "gpu-memory"
+            if self.ended:
                 _kill(pidfd)
         os.close(pidfd)
 
@@ -207,6 +210,14 @@ def _too_large(pid: int, limit: float) -> bool:
     if sum(_of(each, "memory_info", "rss") for each in family) <= limit:
         return False
     return sum(_of(each, "memory_full_info", "pss") for each in family) > limit
+
+
+def _on_gpu(pid: int) -> int:
+    """Bytes of GPUs' memory that a process and its descendants hold together."""
+    from autograder import gpu  # 30 ms at the start of a grader that has no GPU
+
+    used = gpu.memory_used()
+    return sum(used[each.pid] for each in _family(pid))
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -214,6 +214,7 @@ _CELL_TROUBLE = {
     "timeout": "this cell used up its CPU time and was stopped",
     "crash": "this cell ended the process; it was left out",
     "memory": "this cell used up the memory; it was left out",
+    "gpu-memory": "this cell used up the GPU's memory; it was left out",
     "no-answer": "this cell did not finish; it was left out",
     "protocol": "this cell disturbed the grader's channel; it was left out",
 }
