@@ -134,6 +134,23 @@ def test_a_mistake_costs_once(assignment):
     assert wrong.exercises["area"].score == 0
 
 
+SLOW = """
+import time
+def double(x):
+    until = time.process_time() + 0.7
+    while time.process_time() < until:
+        pass
+    return x + x
+"""
+
+
+def test_a_slow_answer_costs_nothing_where_it_is_used_often(assignment):
+    often = "def area(x):\n    return sum(double(x * x) for _ in range(4)) // 4"
+    result = score(assignment, SLOW, often)
+    assert result.exercises["double"].score == 2 and result.exercises["area"].score == 1
+    assert codes(result) == ["test-timeout", "dependency"]
+
+
 def test_a_missing_function_is_named(assignment):
     result = score(assignment, "def triple(x):\n    return x + x")
     assert result.exercises["double"].score == 0 and result.exercises["area"].score == 1

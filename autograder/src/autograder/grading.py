@@ -197,22 +197,34 @@ class Grading:
     def _forgive_dependencies(self, exercises: dict[str, ExerciseResult]) -> None:
         """Score exercises again with the reference in the place of what they depend on."""
         for name, result in exercises.items():
-            broken = [
-                each
-                for each in self._dependencies(name)
-                if each in exercises and _loses(exercises[each])
-            ]
-            if not broken or not _loses(result) or name not in self.defined:
+            if not _loses(result) or name not in self.defined:
                 continue
-            module = load_reference(self.suite.assignment)
-            bindings = {each: getattr(module, each) for each in broken}
-            if any(isinstance(function, type) for function in bindings.values()):
+            bindings = self._replacements(name, exercises)
+            if not bindings or any(isinstance(each, type) for each in bindings.values()):
                 continue
             again = self._exercise(name, bindings, self._together([name], bindings))
             if (again.score or 0) > (result.score or 0):
                 exercises[name] = again
-                listed = ", ".join(broken)
+                listed = ", ".join(bindings)
                 self._note("dependency", name, f"scored with the reference for {listed}")
+
+    def _replacements(self, name: str, exercises: dict[str, ExerciseResult]) -> dict[str, Any]:
+        """The reference for what is wrong in an exercise's dependencies.
+
+        If the exercise took too long, for right ones as well, which may be what was slow.
+        """
+        known = [each for each in self._dependencies(name) if each in exercises]
+        wrong = [each for each in known if _loses(exercises[each])]
+        slow = any((each.code, each.exercise) == ("test-timeout", name) for each in self.incidents)
+        if not wrong and not slow:
+            return {}
+        module = load_reference(self.suite.assignment)
+        replaced = {each: getattr(module, each) for each in (known if slow else wrong)}
+        return {
+            each: function
+            for each, function in replaced.items()
+            if each in wrong or not isinstance(function, type)
+        }
 
     def _dependencies(self, name: str) -> list[str]:
         found: list[str] = []
