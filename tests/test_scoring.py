@@ -240,6 +240,18 @@ def test_check_proves_a_suite_and_finds_what_is_wrong_with_it(assignment):
     assert "squares" not in found and "no mutant fails" not in found
 
 
+def test_check_says_where_a_right_answer_costs_another_exercise_points(assignment):
+    (assignment.zoo / "double").mkdir()
+    for name, body in (("shift", "x << 1"), ("small", "x + x if x < 100 else x")):
+        text = rewrite("Right as far as its tests go.", body)
+        (assignment.zoo / "double" / f"rewrite_{name}.py").write_text(text)
+    report = check.check(assignment, keys=(b"2",))
+    found = "\n".join(check.problems(report))
+    assert report["double"]["rewrites"] == {"shift": 2, "small": 2}
+    assert "double: rewrite small makes area lose, which builds on it: test_area_of" in found
+    assert "rewrite shift" not in found
+
+
 def check_of(line: str) -> str:
     """The cell of a visible check with this line in it."""
     return "from sft2rl.checks import *\n@visible_check\ndef check(fn):\n    " + line

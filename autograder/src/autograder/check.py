@@ -1,8 +1,9 @@
 """Proves an assignment's suite on its zoo: `course check`.
 
 The reference must get full marks and the stub none; every mutant must lose points in its own
-exercise, with a message that names its mistake; every rewrite must keep full marks; every test
-must fail on some mutant. All of it under several keys, since inputs must not decide who passes.
+exercise, with a message that names its mistake; every rewrite must keep full marks, and let what
+builds on it keep them; every test must fail on some mutant. All of it under several keys, since
+inputs must not decide who passes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import get_context
@@ -192,7 +194,8 @@ class _Check:
                     )
 
     def _stub(self, base: Submission, name: str, row: dict[str, Any]) -> None:
-        result = next(self._scores(base, name, self._stub_of(name)))
+        with self._variant(base, name, self._stub_of(name)) as variant:
+            result = self.suite.score(variant, {name: self.points[name]}, self.keys[0])
         row["stub"] = result.exercises[name].score
         if row["stub"] != 0:
             row["problems"].append(
@@ -228,6 +231,12 @@ class _Check:
         row["rewrites"][answer.name] = min(row["rewrites"].get(answer.name, score), score)
         if score < exercise.max_score:
             row["problems"].append(f"rewrite {answer.name} loses: {_why(exercise, result)}")
+        for name, other in result.exercises.items():
+            if name != answer.exercise and other.score != other.max_score:
+                row["problems"].append(
+                    f"rewrite {answer.name} makes {name} lose, which builds on it: "
+                    f"{_why(other, result)}"
+                )
 
     def _mutant(
         self, answer: Answer, exercise: ExerciseResult, result: Result, row: dict[str, Any]
@@ -255,13 +264,14 @@ class _Check:
         """Score one exercise under every key with its cell replaced, in a fork of the notebook.
 
         A mutant (whose `phrase` is to be said) takes the tests until one catches it, and those that
-        no mutant has failed yet. Under further keys the test that caught it comes first.
+        no mutant has failed yet; under further keys the test that caught it comes first. A rewrite
+        takes them all, under the first key also those of what builds on it.
         """
-        cells = [(i, cell, source if cell == name else old) for i, cell, old in self.cells]
         points = {name: self.points[name]}
-        with base.variant(cells, (name, source)) as variant:
+        with self._variant(base, name, source) as variant:
             if not phrase:
-                yield from (self.suite.score(variant, points, key) for key in self.keys)
+                yield self.suite.score(variant, points | self._dependents(name), self.keys[0])
+                yield from (self.suite.score(variant, points, key) for key in self.keys[1:])
                 return
 
             def wanted(test: HiddenTest, so_far: list[TestResult]) -> bool:
@@ -277,6 +287,17 @@ class _Check:
                 if not _saying(result.exercises[name].tests, phrase):
                     result = self.suite.score(variant, points, key)
                 yield result
+
+    def _variant(
+        self, base: Submission, name: str, source: str
+    ) -> AbstractContextManager[Submission]:
+        cells = [(i, cell, source if cell == name else old) for i, cell, old in self.cells]
+        return base.variant(cells, (name, source))
+
+    def _dependents(self, name: str) -> dict[str, float]:
+        """The exercises of which the suite says that they build on this one, with their points."""
+        found = [each for each, used in self.suite.depends.items() if name in used]
+        return {each: self.points[each] for each in found if each in self.points}
 
     def _count(self, report: dict[str, Any]) -> None:
         for name, row in report.items():

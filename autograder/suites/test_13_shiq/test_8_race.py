@@ -220,7 +220,7 @@ def test_the_defaults(student: Student, draw: Draw):
     expect(curve).tensor((2,), F64, "By default there is a regret every 50 steps.")
 
 
-# The defaults take 1000 steps, which cost the grader 0.8 s; with these, 150 reach the optimum.
+# The defaults take 1000 steps, which cost the grader 0.8 s; with these, 100 get near the optimum.
 FAST = {"lr": 0.3, "batch_size": 125}
 
 
@@ -237,11 +237,11 @@ def ends_of(student, method, steps, seed):
 
 @exercise("train_grid", weight=2)
 def test_shiq_nearly_reaches_the_optimum(student: Student, draw: Draw):
-    """150 large steps on the final-reward grid: the regret ends below 0.08."""
-    first, last = ends_of(student, "shiq", 150, draw.choice((2, 3, 5, 8, 13, 21)))
+    """100 large steps on the final-reward grid: the regret ends below 0.15."""
+    first, last = ends_of(student, "shiq", 100, draw.choice((2, 3, 5, 8, 13, 21)))
     expect((first, last)).true(
-        2.6 < first < 2.61 and -1e-9 < last < 0.08,
-        "ShiQ must start at the reference's regret, 2.60, and end below 0.08 on the final reward.",
+        2.6 < first < 2.61 and -1e-9 < last < 0.15,
+        "ShiQ must start at the reference's regret, 2.60, and end below 0.15 on the final reward.",
     )
 
 
