@@ -335,8 +335,8 @@ def regularized_reward(
         beta: strength of the penalty, >= 0.
 
     Returns:
-        Tensor of R's shape and dtype, one value per completion. Differentiable in
-        `logp`; the arguments are not changed.
+        Tensor of R's shape and dtype, one value per completion; finite if the arguments
+        are. Differentiable in `logp`; the arguments are not changed.
     """
     ### BEGIN SOLUTION
     return R - beta * (logp - ref_logp)

@@ -703,7 +703,7 @@ def copg_equals_rloo_factor(
     theta = theta.detach().clone().requires_grad_()
     log_pi = torch.log_softmax(theta, 0)
     objective = copg_objective(
-        log_pi[y], log_pi[y2], ref[y], ref[y2], R[y], R[y2], beta
+        *(log_pi[[y]], log_pi[[y2]], ref[[y]], ref[[y2]], R[[y]], R[[y2]]), beta
     )
     (g_copg,) = torch.autograd.grad(objective, theta, retain_graph=True)
     R_beta = (R - beta * (log_pi - ref)).detach()
