@@ -95,7 +95,7 @@ chmod -R a+rX "$prefix/student"
 
 cp hub/proxy/package*.json "$prefix/proxy/"
 [ -x "$prefix/proxy/node_modules/.bin/configurable-http-proxy" ] ||
-    npm ci --silent --no-audit --no-fund --prefix "$prefix/proxy"
+    npm ci --loglevel=error --no-audit --no-fund --prefix "$prefix/proxy"
 
 # The exchange: students may add to inbound/ but not list it, and remove nothing of others.
 exchange=$prefix/exchange
