@@ -51,7 +51,9 @@ class Grading:
         exercises = {name: self._exercise(name, {}, found) for name in self.points}
         self._forgive_dependencies(exercises)
         self._look_for_forbidden(exercises)
-        incidents = [*self.submission.incidents, *self.incidents]
+        order = list(self.points)  # when each was found depends on which tests shared a process
+        found_here = sorted(self.incidents, key=lambda each: order.index(each.exercise or ""))
+        incidents = [*self.submission.incidents, *found_here]
         return Result("graded", exercises, incidents=list(dict.fromkeys(incidents)))
 
     def _defined(self) -> frozenset[str]:
