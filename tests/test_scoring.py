@@ -151,6 +151,12 @@ def test_a_slow_answer_costs_nothing_where_it_is_used_often(assignment):
     assert codes(result) == ["test-timeout", "dependency"]
 
 
+def test_what_happens_in_a_scoring_that_does_not_count_is_not_told(assignment):
+    wrong = "import os\ndef area(x):\n    os._exit(0) if double(1) == 2 else x"
+    result = score(assignment, "def double(x):\n    return 3 * x", wrong)
+    assert result.exercises["area"].score == 0 and codes(result) == []
+
+
 def test_a_missing_function_is_named(assignment):
     result = score(assignment, "def triple(x):\n    return x + x")
     assert result.exercises["double"].score == 0 and result.exercises["area"].score == 1

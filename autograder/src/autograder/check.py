@@ -295,9 +295,12 @@ class _Check:
         return base.variant(cells, (name, source))
 
     def _dependents(self, name: str) -> dict[str, float]:
-        """The exercises of which the suite says that they build on this one, with their points."""
-        found = [each for each, used in self.suite.depends.items() if name in used]
-        return {each: self.points[each] for each in found if each in self.points}
+        """The exercises that build on this one, directly or through others, with their points."""
+        return {
+            each: points
+            for each, points in self.points.items()
+            if name in self.suite.dependencies(each)
+        }
 
     def _count(self, report: dict[str, Any]) -> None:
         for name, row in report.items():

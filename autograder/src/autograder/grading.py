@@ -21,10 +21,28 @@ if TYPE_CHECKING:
 
 TIMEOUTS_PER_EXERCISE = 2
 
-# By a test's name, its result and the incident code, if any.
-Found = dict[str, tuple[TestResult, str]]
+# The result of one test, and what a TA should know of it.
+Tested = tuple[TestResult, Incident | None]
+# By a test's name.
+Found = dict[str, Tested]
 # Whether to run a test, given the results of its exercise so far.
 Wanted = Callable[["HiddenTest", list[TestResult]], bool]
+
+
+@dataclass
+class Scored:
+    """An exercise's result, and what a TA should know of it, in the order of its tests."""
+
+    result: ExerciseResult
+    incidents: list[Incident] = field(default_factory=list)
+
+    @property
+    def loses(self) -> bool:
+        return self.result.score is not None and self.result.score < self.result.max_score
+
+    @property
+    def ran_out_of_time(self) -> bool:
+        return any(each.code == "test-timeout" for each in self.incidents)
 
 
 @dataclass
@@ -36,7 +54,6 @@ class Grading:
     points: dict[str, float]
     key: bytes
     wanted: Wanted | None = None
-    incidents: list[Incident] = field(default_factory=list)
     defined: frozenset[str] = frozenset()
     sharing: bool = False
 
@@ -51,10 +68,11 @@ class Grading:
         exercises = {name: self._exercise(name, {}, found) for name in self.points}
         self._forgive_dependencies(exercises)
         self._look_for_forbidden(exercises)
-        order = list(self.points)  # when each was found depends on which tests shared a process
-        found_here = sorted(self.incidents, key=lambda each: order.index(each.exercise or ""))
-        incidents = [*self.submission.incidents, *found_here]
-        return Result("graded", exercises, incidents=list(dict.fromkeys(incidents)))
+        incidents = list(self.submission.incidents)
+        for scored in exercises.values():
+            incidents += scored.incidents
+        results = {name: scored.result for name, scored in exercises.items()}
+        return Result("graded", results, incidents=list(dict.fromkeys(incidents)))
 
     def _defined(self) -> frozenset[str]:
         try:
@@ -106,14 +124,15 @@ class Grading:
                 self._ask(test, frozenset(self.points))
             except CheckFailed as error:
                 if not isinstance(error, StudentFailed) or error.believed:
-                    found[test.name] = self._failure(test, error)
+                    found[test.name] = _failure(test, error)
                 if self.submission.channel.waiting != waiting:
                     raise
             else:
-                found[test.name] = TestResult(test.name, "passed", test.weight), ""
+                found[test.name] = _passed(test), None
 
-    def _exercise(self, name: str, bindings: dict[str, Any], found: Found) -> ExerciseResult:
-        results, timeouts = [], 0
+    def _exercise(self, name: str, bindings: dict[str, Any], found: Found) -> Scored:
+        results: list[TestResult] = []
+        incidents: list[Incident] = []
         for test in self.suite.tests:
             if test.exercise != name:
                 continue
@@ -121,40 +140,42 @@ class Grading:
                 results.append(_failed(test, _MISSING.format(name)))
                 continue
             if self.wanted is not None and not self.wanted(test, results):
-                results.append(TestResult(test.name, "passed", test.weight))
+                results.append(_passed(test))
                 continue
-            if timeouts >= TIMEOUTS_PER_EXERCISE:
+            if sum(each.code in _ENDLESS for each in incidents) >= TIMEOUTS_PER_EXERCISE:
                 results.append(_failed(test, "Not tried: two tests before it ran out of time."))
                 continue
             try:
-                result, code = found.get(test.name) or self._test(test, bindings)
+                result, incident = found.get(test.name) or self._test(test, bindings)
             except SandboxLost:
                 raise
             except Exception as error:
-                self._note("suite-error", name, f"{test.name} raised {error!r}: mend the suite")
-                return ExerciseResult(None, self.points[name], results)
-            timeouts += code in ("test-timeout", "test-no-answer")
+                detail = f"{test.name} raised {error!r}: mend the suite"
+                incidents.append(Incident("suite-error", name, detail))
+                return Scored(ExerciseResult(None, self.points[name], results), incidents)
             results.append(result)
+            incidents += [incident] if incident else []
         if name not in self.defined:
-            self._note("missing-function", name, f"`{name}` is not defined after the notebook ran")
-        return _share(results, self.points[name])
+            detail = f"`{name}` is not defined after the notebook ran"
+            incidents.append(Incident("missing-function", name, detail))
+        return Scored(_share(results, self.points[name]), incidents)
 
-    def _test(self, test: HiddenTest, bindings: dict[str, Any]) -> tuple[TestResult, str]:
-        """The result of one test, in a fork of its own, and the incident code, if any.
+    def _test(self, test: HiddenTest, bindings: dict[str, Any]) -> Tested:
+        """What a test finds in a fork of its own.
 
         A test that fails on a GPU counts as it does on the CPU, so that a score does not depend on
         the machine.
         """
         error, device = self._alone(test, bindings, self.submission.device)
+        incident = None
         if error is not None and device != "cpu":
             error, _ = self._alone(test, bindings, "cpu")
-            if error is None:
-                self._note("cpu-only", test.exercise, _CPU_ONLY)
+            incident = Incident("cpu-only", test.exercise, _CPU_ONLY)
         if error is None:
-            return TestResult(test.name, "passed", test.weight), ""
+            return _passed(test), incident
         if not isinstance(error, CheckFailed | ChannelBroken):
             raise error
-        return self._failure(test, error)
+        return _failure(test, error)
 
     def _alone(
         self, test: HiddenTest, bindings: dict[str, Any], device: str
@@ -182,75 +203,65 @@ class Grading:
         if (error := self.suite.plugin.run(test.item, student, draw)) is not None:
             raise error
 
-    def _failure(
-        self, test: HiddenTest, error: CheckFailed | ChannelBroken
-    ) -> tuple[TestResult, str]:
-        """The result of a test that raised this, and the incident code, if any."""
-        code, text = "", str(error)
-        if isinstance(error, StudentFailed):
-            code = error.code
-        elif isinstance(error, ChannelBroken):
-            code = f"test-{error.code}"
-            text = _BROKEN.get(error.code, _BROKEN["crash"])
-        if code and code != "raised":
-            self._note(code, test.exercise, text)
-        return _failed(test, text), code
-
-    def _forgive_dependencies(self, exercises: dict[str, ExerciseResult]) -> None:
+    def _forgive_dependencies(self, exercises: dict[str, Scored]) -> None:
         """Score exercises again with the reference in the place of what they depend on."""
-        for name, result in exercises.items():
-            if not _loses(result) or name not in self.defined:
+        for name, scored in exercises.items():
+            if not scored.loses or name not in self.defined:
                 continue
             bindings = self._replacements(name, exercises)
-            if not bindings or any(isinstance(each, type) for each in bindings.values()):
+            if not bindings:
                 continue
             again = self._exercise(name, bindings, self._together([name], bindings))
-            if (again.score or 0) > (result.score or 0):
-                exercises[name] = again
+            if (again.result.score or 0) > (scored.result.score or 0):
                 listed = ", ".join(bindings)
-                self._note("dependency", name, f"scored with the reference for {listed}")
+                told = Incident("dependency", name, f"scored with the reference for {listed}")
+                incidents = [*scored.incidents, *again.incidents, told]
+                exercises[name] = Scored(again.result, incidents)
 
-    def _replacements(self, name: str, exercises: dict[str, ExerciseResult]) -> dict[str, Any]:
+    def _replacements(self, name: str, exercises: dict[str, Scored]) -> dict[str, Any]:
         """The reference for what is wrong in an exercise's dependencies.
 
-        If the exercise took too long, for right ones as well, which may be what was slow.
+        If the exercise took too long, for right ones as well, which may be what was slow. A class
+        cannot be replaced; where one is wrong, nothing is.
         """
-        known = [each for each in self._dependencies(name) if each in exercises]
-        wrong = [each for each in known if _loses(exercises[each])]
-        slow = any((each.code, each.exercise) == ("test-timeout", name) for each in self.incidents)
+        known = [each for each in self.suite.dependencies(name) if each in exercises]
+        wrong = [each for each in known if exercises[each].loses]
+        slow = exercises[name].ran_out_of_time
         if not wrong and not slow:
             return {}
         module = load_reference(self.suite.assignment)
         replaced = {each: getattr(module, each) for each in (known if slow else wrong)}
-        return {
-            each: function
-            for each, function in replaced.items()
-            if each in wrong or not isinstance(function, type)
-        }
+        classes = {each for each, value in replaced.items() if isinstance(value, type)}
+        if classes.intersection(wrong):
+            return {}
+        return {each: value for each, value in replaced.items() if each not in classes}
 
-    def _dependencies(self, name: str) -> list[str]:
-        found: list[str] = []
-        todo = [name]
-        while todo:
-            for each in self.suite.depends.get(todo.pop(), []):
-                if each not in found:
-                    found.append(each)
-                    todo.append(each)
-        return found
-
-    def _look_for_forbidden(self, exercises: dict[str, ExerciseResult]) -> None:
+    def _look_for_forbidden(self, exercises: dict[str, Scored]) -> None:
         sources = [source for _, _, source in self.submission.cells]
         for name, banned in self.suite.forbidden.items():
             if name not in exercises:
                 continue
             own = [source for _, cell, source in self.submission.cells if cell == name]
             for line, dotted in forbidden_uses(own[-1] if own else "", sources, banned):
-                exercises[name].score = None
+                exercises[name].result.score = None
                 detail = f"line {line} of the cell uses {dotted}: please review by hand"
-                self._note("forbidden", name, detail)
+                exercises[name].incidents.append(Incident("forbidden", name, detail))
 
-    def _note(self, code: str, exercise: str, detail: str) -> None:
-        self.incidents.append(Incident(code, exercise, detail))
+
+def _failure(test: HiddenTest, error: CheckFailed | ChannelBroken) -> Tested:
+    """What a test finds that raised this."""
+    code, text = "", str(error)
+    if isinstance(error, StudentFailed):
+        code = error.code
+    elif isinstance(error, ChannelBroken):
+        code = f"test-{error.code}"
+        text = _BROKEN.get(error.code, _BROKEN["crash"])
+    told = code and code != "raised"
+    return _failed(test, text), Incident(code, test.exercise, text) if told else None
+
+
+def _passed(test: HiddenTest) -> TestResult:
+    return TestResult(test.name, "passed", test.weight)
 
 
 def _failed(test: HiddenTest, text: str) -> TestResult:
@@ -264,10 +275,7 @@ def _share(results: list[TestResult], points: float) -> ExerciseResult:
     return ExerciseResult(score, points, results)
 
 
-def _loses(result: ExerciseResult) -> bool:
-    return result.score is not None and result.score < result.max_score
-
-
+_ENDLESS = ("test-timeout", "test-no-answer")
 _MISSING = (
     "`{}` is not defined after the notebook ran from top to bottom. "
     "Was it renamed, or does its cell raise an error?"

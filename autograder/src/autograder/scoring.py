@@ -81,6 +81,17 @@ class Suite:
         notebook = nbformat.read(self.assignment.released, as_version=4)
         return frozenset(source for _, name, source in graded_cells(notebook) if not name)
 
+    def dependencies(self, name: str) -> list[str]:
+        """What an exercise depends on, directly or through others, each once."""
+        found: list[str] = []
+        todo = [name]
+        while todo:
+            for each in self.depends.get(todo.pop(), []):
+                if each not in found:
+                    found.append(each)
+                    todo.append(each)
+        return found
+
     def _declared(self, name: str) -> dict[str, list[str]]:
         tables = [getattr(module, name, {}) for module in self.modules]
         return {exercise: names for table in tables for exercise, names in table.items()}
@@ -193,7 +204,7 @@ class _Plugin:
         try:
             tests = [_hidden_test(item) for item in items]
             suite = Suite(self.assignment, tests, _modules(self.assignment), self)
-            _look_for_cycles(suite.depends)
+            _look_for_cycles(suite)
             self.work(suite)
         except BaseException as error:
             self.failure = error
@@ -239,16 +250,11 @@ def _hidden_test(item: pytest.Function) -> HiddenTest:
     return HiddenTest(item, **{"weight": 1.0, "inplace": False, **_renamed(mark.kwargs)})
 
 
-def _look_for_cycles(depends: dict[str, list[str]]) -> None:
+def _look_for_cycles(suite: Suite) -> None:
     """Two exercises that need each other would both be scored with the reference."""
-    for name in depends:
-        todo, seen = list(depends[name]), set[str]()
-        while todo:
-            if (each := todo.pop()) == name:
-                raise CourseError(f"DEPENDS: {name} depends on itself, directly or through others.")
-            if each not in seen:
-                seen.add(each)
-                todo += depends.get(each, [])
+    for name in suite.depends:
+        if name in suite.dependencies(name):
+            raise CourseError(f"DEPENDS: {name} depends on itself, directly or through others.")
 
 
 def _renamed(kwargs: dict[str, Any]) -> dict[str, Any]:
