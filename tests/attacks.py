@@ -557,7 +557,22 @@ os.write(3, struct.pack("!II", len(text), 0) + text)
 """, RIGHT, 2.0, code="cell-protocol"),
     Attack("speaks too much on the channel", "import os; os.write(3, b'\\xff' * 4096)", RIGHT, 2.0,
            code="cell-protocol"),
-    Attack("closes the channel", "import os; os.close(3)", RIGHT, 2.0, code="cell-"),
+    Attack("closes the channel", "import os; os.close(3)", RIGHT, 2.0, code="cell-crash"),
+    Attack("closes the channel and works on", "import os; os.close(3)\nwhile True: pass",
+           RIGHT, 2.0, code="cell-crash"),
+    Attack("closes the channel and becomes another program",
+           "import os; os.execv('/usr/bin/sleep', ['sleep', '600'])",
+           RIGHT, 2.0, code="cell-crash"),
+    Attack("an answer that is ended before the next request", answer="""
+import os, signal, time
+def double(x):
+    test = os.getpid()
+    if os.fork() == 0:
+        while open(f"/proc/{test}/stat").read().split()[2] != "S": pass
+        os.kill(test, signal.SIGKILL)
+        os._exit(0)
+    return 3 * x
+"""),
     Attack("an answer that forges replies", answer="""
 import json, os, struct
 def double(x):

@@ -1,10 +1,13 @@
 """What student code can and cannot do in the sandbox, tried for real."""
 
 import os
+import select
+import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 
 import psutil
 import pytest
@@ -15,6 +18,7 @@ from autograder.config import Limits
 from autograder.sandbox import Sandbox, SandboxUnavailable
 from autograder.student import CheckFailed, Student
 from autograder.submission import Submission
+from autograder.worker import wire
 from autograder.zygote import forget_zygotes, zygote
 
 LIMITS = Limits(cell_cpu_seconds=2, test_cpu_seconds=2, memory_mb=1024, processes=32, output_kb=64)
@@ -307,6 +311,57 @@ def test_a_bad_call_costs_only_its_test():
         assert "`" not in failure(submission, "absent")
         assert isinstance(call(submission, "forks"), int)
         assert call(submission, "good", 5) == 5
+
+
+def end_fork(submission: Submission, number: int) -> None:
+    """Send a signal to the process of the test that runs."""
+    first = psutil.Process(submission.channel.sandbox.pid)
+    first.children(recursive=True)[-1].send_signal(number)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(signal.SIGXCPU, "CPU time"), (signal.SIGKILL, "killed")]
+)
+def test_a_fork_that_ends_between_two_frames_costs_only_its_test(number, said):
+    source = "def asks(step): step()\ndef good(): return 1"
+    with run(source) as submission:
+        sandbox, end = submission.channel.sandbox, partial(end_fork, submission, number)
+        assert said in failure(submission, "asks", end)
+        with submission.fork(2):
+            student = Student(submission, 2)
+            assert student.good() == 1
+            end()
+            with pytest.raises(CheckFailed, match=said):
+                student.good()
+        with submission.fork(2):
+            end()
+        assert call(submission, "good") == 1
+        assert submission.channel.sandbox is sandbox, "the notebook was executed anew"
+
+
+def test_the_cpu_limit_cuts_no_frame(monkeypatch):
+    source = """
+import torch
+def large(): return torch.ones(10**6)
+def too_large(step):
+    while True:
+        try: step("x" * 2**25)
+        except Exception: pass
+"""
+    receive = wire.receive
+
+    def limited(sock, *rest):
+        """Receive a frame of which a part has been sent when the limit is reached."""
+        select.select([sock], [], [])
+        end_fork(submission, signal.SIGXCPU)
+        return receive(sock, *rest)
+
+    with run(source) as submission:
+        assert "CPU time" in failure(submission, "too_large", print)
+        with submission.fork(2):
+            monkeypatch.setattr(wire, "receive", limited)
+            assert Student(submission, 2).large().sum() == 10**6
+            monkeypatch.undo()
 
 
 @pytest.fixture

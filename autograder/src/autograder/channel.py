@@ -98,7 +98,7 @@ class Channel:
         header = {"op": op, "nonce": nonce, **fields}
         try:
             self.waiting += 1
-            wire.send(self.sandbox.sock, header, encoder.blobs if encoder else [])
+            self._send(header, encoder.blobs if encoder else [])
             reply = self._wait(nonce, left)
             self.waiting -= 1
             return reply
@@ -115,10 +115,10 @@ class Channel:
         From here on tensors are handed over on `device`, if the sandbox can use it.
         """
         nonce = secrets.token_hex(8)
-        self.forks.append(nonce)
         header = {"op": "fork", "nonce": nonce, "cpu_seconds": cpu_seconds, "device": device}
         try:
-            wire.send(self.sandbox.sock, header, [])
+            self._send(header, [])
+            self.forks.append(nonce)
             answer, _ = wire.receive(self.sandbox.sock, Patience(self.sandbox, cpu_seconds))
         except TimeoutError as error:
             raise ChannelBroken("no-answer") from error
@@ -139,6 +139,11 @@ class Channel:
         except ForkEnded:
             return
         raise ChannelBroken("protocol")
+
+    def _send(self, header: dict[str, Any], blobs: list[bytes]) -> None:
+        """Send a frame to the innermost fork; if that has ended, its parents do not answer it."""
+        to = self.forks[-1] if self.forks else ""
+        wire.send(self.sandbox.sock, {**header, "to": to}, blobs)
 
     def _wait(self, nonce: str, left: Patience) -> Reply:
         for _ in range(MAX_CALLBACKS):
@@ -177,12 +182,12 @@ class Channel:
                 raise  # a nested call ended the process; there is nobody to answer
             # Bad arguments of the student's: the call-back raises in the sandbox too.
             kind = type(error).__name__ if type(error).__module__ == "builtins" else "ValueError"
-            wire.send(self.sandbox.sock, {"op": "return", "nonce": "", "raise": kind}, [])
+            self._send({"op": "return", "nonce": "", "raise": kind}, [])
             return
         finally:
             self._depth -= 1
         header = {"op": "return", "nonce": "", "value": tree}
-        wire.send(self.sandbox.sock, header, encoder.blobs)
+        self._send(header, encoder.blobs)
 
     def special(self, value: Any) -> list[Any] | None:
         """Values that only this side can name: objects in the sandbox, call-backs, seeds."""

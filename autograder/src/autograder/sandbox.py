@@ -37,6 +37,7 @@ from autograder.zygote import (
 START_SECONDS = 60
 END_SECONDS = 30
 FILE_MB = 256
+PF_EXITING = 0x4  # among the flags in /proc/*/stat
 TMP_BYTES = 512 * 2**20
 GPU = "cuda"  # as torch calls it
 # Every sandbox of a root grader gets a host uid of its own: process limits count per uid.
@@ -85,17 +86,17 @@ class Sandbox:
         return {each.pid: _waited(each.pid) for each in _family(self.pid)}
 
     def how_it_ended(self) -> str:
-        """Why the sandbox is gone: "memory", "gpu-memory", "timeout" or "crash".
+        """Why the socket was closed: "memory", "gpu-memory", "timeout" or "crash".
 
         Raises:
             SandboxLost: it was not the student's code that ended it.
         """
-        status = self._report(5)
+        if not _ends(self._session):
+            return "crash"  # it closed the socket and lives on; not asked of a clock
+        status = self._report(END_SECONDS)
         if self.ended:
             return self.ended
-        if status is None:
-            return "crash"  # the socket was closed by a process that lives on
-        if status < 0:
+        if status is None or status < 0:
             raise SandboxLost(f"ended from outside (status {status})")
         return "timeout" if status == 128 + signal.SIGXCPU else "crash"
 
@@ -152,6 +153,8 @@ class Sandbox:
             self.close()
             raise unavailable(zygote(preload, self.limits.gpu).complaint()) from error
         assert answer == {"nonce": self._nonce, "ready": True}
+        # The only child so far; 0 if it is gone already.
+        self._session = next(iter(_children(self.pid)), 0)
 
     def _report(self, seconds: float) -> int | None:
         """The next number from the guard; -1 if it died, None if nothing comes in time."""
@@ -232,13 +235,22 @@ def _family(pid: int) -> list[psutil.Process]:
 
 def _children(pid: int) -> list[int]:
     """The children of a process; psutil looks at every process of the machine for them."""
-    if not KERNEL_KNOWS_CHILDREN:
-        return [each.pid for each in psutil.Process(pid).children()]
     found: list[int] = []
-    with contextlib.suppress(OSError):  # it, or one of its threads, is gone
+    with contextlib.suppress(OSError, psutil.NoSuchProcess):  # it, or one of its threads, is gone
+        if not KERNEL_KNOWS_CHILDREN:
+            return [each.pid for each in psutil.Process(pid).children()]
         for task in Path(f"/proc/{pid}/task").iterdir():
             found += map(int, (task / "children").read_text().split())
     return found
+
+
+def _ends(pid: int) -> bool:
+    """Whether a process is gone or about to be: it closes its files on the way."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return True
+    return fields[0] in "ZX" or bool(int(fields[6]) & PF_EXITING)
 
 
 def _waited(pid: int) -> float:

@@ -30,6 +30,7 @@ from shell import CellShell
 
 # From this fork on the heap is in order, which pays only where many forks follow.
 FORKS_TO_PREPARE = 6
+CPU_LIMIT = {signal.SIGXCPU}
 
 
 class Ended(Exception):
@@ -40,6 +41,7 @@ class Worker:
     """One conversation with the grader; forks carry on where the notebook ended.
 
     Attributes:
+        name: of this process: the nonce of the request that forked it, "" for the first.
         device: where the tensors lie that the grader hands over.
     """
 
@@ -48,6 +50,7 @@ class Worker:
         self.shell = shell
         self.objects: list[Any] = []
         self.pid = os.getpid()
+        self.name = ""
         self.forks = 0
         self.device = "cpu"
 
@@ -55,7 +58,7 @@ class Worker:
         """Answer requests until the grader ends the session."""
         while True:
             try:
-                self.answer(*wire.receive(self.sock))
+                self.answer(*self.receive())
             except (Ended, EOFError):
                 return
 
@@ -67,9 +70,26 @@ class Worker:
         handler = getattr(self, "do_" + request["op"])
         handler(nonce, request, self.decoder(blobs))
 
+    def receive(self) -> tuple[dict[str, Any], list[bytes]]:
+        """The next frame for this process; one for a fork that has ended is dropped."""
+        frame = wire.receive(self.sock)
+        while frame[0]["to"] != self.name:
+            frame = wire.receive(self.sock)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, CPU_LIMIT)
+        return frame
+
     def reply(self, nonce: str, encoder: wire.Encoder | None = None, **header: Any) -> None:
-        """Send the answer to the request with this nonce."""
-        wire.send(self.sock, {"nonce": nonce, **header}, encoder.blobs if encoder else [])
+        """Send the answer to the request with this nonce, or a call of a call-back.
+
+        From here until the next frame is received, the CPU limit has to wait: it would leave half
+        a frame behind.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, CPU_LIMIT)
+        try:
+            wire.send(self.sock, {"nonce": nonce, **header}, encoder.blobs if encoder else [])
+        except BaseException:  # it was too large, and student code may catch that
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, CPU_LIMIT)
+            raise
 
     # --- requests -------------------------------------------------------------------------
 
@@ -97,7 +117,7 @@ class Worker:
             heap.gather_heap()
         pid = _fork()
         if pid == 0:
-            self.pid = os.getpid()
+            self.pid, self.name = os.getpid(), nonce
             gc.disable()  # a collection would copy every page it visits,
             gc.freeze()  # but for those of what is made from here on
             self.device = _usable(request["device"])
@@ -259,7 +279,7 @@ class Worker:
             tree = encoder.encode((args, kwargs))
             self.reply("", encoder, callback=number, value=tree)
             while True:
-                answer, blobs = wire.receive(self.sock)
+                answer, blobs = self.receive()
                 if answer["op"] == "return":
                     break
                 self.answer(answer, blobs)
