@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from eight import ANSWERS, PAGES, STUDENTS, grade, make_class, outcome
+from nbgrader.api import Gradebook
 from tiny_class import NAME, RIGHT, SCRIPTS, text
 
 from autograder import classroom, pool
@@ -76,7 +77,7 @@ def test_an_interrupted_run_goes_on_where_it_was(undisturbed: dict, tmp_path: Pa
 
 
 def test_a_notebook_that_always_ends_its_worker_goes_to_a_person(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    undisturbed: dict, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     group = make_class(tmp_path / "tiny")
     deadly = digest(group.answered(**ANSWERS[1]))
@@ -91,6 +92,15 @@ def test_a_notebook_that_always_ends_its_worker_goes_to_a_person(
     rows = grade(group, 2)
     assert [row.score for row in rows[:4]] == [3.5, 0, 2, 0]
     assert "review" in rows[1].flags and rows[1].happened == ("the grader failed",)
+    by_hand, other = STUDENTS[1], STUDENTS[5]
+    with Gradebook(group.db_url) as book:
+        for each in book.find_submission_notebook("tiny", NAME, by_hand).grades:
+            each.manual_score, each.needs_manual_grade = 1.0, False
+        book.db.commit()
+    monkeypatch.undo()
+    rows = grade(group, 2)  # once more, for what could not be graded
+    assert rows[1].score == 2.0 and rows[1].happened == ("the grader failed",)
+    assert outcome(group, [other]) == {other: undisturbed[other]}
 
 
 def test_a_broken_suite_ends_the_run_with_a_sentence_and_grades_nobody(tmp_path: Path) -> None:

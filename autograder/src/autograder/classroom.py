@@ -22,7 +22,7 @@ from autograder.cells import TEST, to_text
 from autograder.config import Assignment, CourseError
 from autograder.course import Course
 from autograder.doctor import require_sandbox
-from autograder.grade import GRADED, Prepared, Releases, add_artefacts
+from autograder.grade import GRADED, GRADER_FAILED, Prepared, Releases, add_artefacts
 from autograder.late import late_policy
 from autograder.lock import writing
 from autograder.nbgrader_parts import execute
@@ -101,7 +101,8 @@ def grade_class(
     """Grade what the students handed in, and write their feedback.
 
     What was graded already is left alone, unless it was handed in again or `force` is set. A run
-    that was interrupted can be started again: what it had not finished is graded anew.
+    that was interrupted can be started again: what it had not finished is graded anew, and so is
+    what the grader could not get through, until a person has graded it.
 
     Args:
         workers: processes that score; this one writes the gradebook.
@@ -172,9 +173,11 @@ def _recorded(api: NbGraderAPI, assignment: Assignment) -> set[str]:
 def _is_graded(api: NbGraderAPI, course: Course, assignment: Assignment, student: str) -> bool:
     """Whether the newest that was handed in has reached the gradebook."""
     try:
-        result_of(course, assignment, student)
+        status = result_of(course, assignment, student)["status"]
     except (OSError, ValueError, KeyError):
         return False  # never graded, or interrupted on the way
+    if status == GRADER_FAILED and "review" in read_row(api, course, assignment, student).flags:
+        return False
     return not handed_in_again(api, course, assignment, student)
 
 
