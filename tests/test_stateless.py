@@ -191,9 +191,64 @@ def test_a_test_that_calls_another_function_is_asked_alone(tiny: Class) -> None:
             student.grad("print", 3, wrt=(0,))
 
 
+HELPER = "def helper(x): return x + 1"
+WITH_A_HELPER = '''
+"""A check that calls what students are given."""
+from autograder.suite import Draw, Student, exercise, expect
+
+
+@exercise("double")
+def test_a_helper_that_calls_the_function(student: Student, draw: Draw):
+    """Two calls."""
+    expect(student.twice(4)).equals(16, "Twice the number is wanted.")
+
+
+@exercise("double")
+def test_a_number(student: Student, draw: Draw):
+    """A number."""
+    expect(student.double(4)).equals(8, "Twice the number is wanted.")
+'''
+
+
+def made(root: Path, suite: str) -> Assignment:
+    """An assignment that is nothing but a suite."""
+    (root / "autograder/suites").mkdir(parents=True)
+    (root / "autograder/suites/test_00_back.py").write_text(suite)
+    day = datetime(2026, 9, 7, tzinfo=UTC)
+    return Assignment(root, "00_back", "back", "Back", "0", day, day, 5, Limits())
+
+
+def test_only_a_test_that_calls_another_function_gets_a_fork(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "def double(x): return 2 * x\ndef twice(x): return double(double(x))"
+    forked: list[str] = []
+    fork = Channel.fork
+
+    def counted(channel: Channel, seconds: float, device: str) -> bool:
+        forked.append("fork")
+        return fork(channel, seconds, device)
+
+    def work(suite: Suite) -> None:
+        with Submission([(0, "double", source)], Limits()) as submission:
+            result = suite.score(submission, {"double": 1}, b"key")
+        assert result.exercises["double"].score == 1
+
+    monkeypatch.setattr(Channel, "fork", counted)
+    with_suite(made(tmp_path, WITH_A_HELPER), work)
+    assert len(forked) == 1
+
+
 CALLING_BACK = '''
 """A check that fails while student code waits for an answer."""
 from autograder.suite import Draw, Student, exercise, expect
+
+
+@exercise("apply")
+def test_another_function_in_a_call_back(student: Student, draw: Draw):
+    """A function that need not keep nothing."""
+    got = student.apply(lambda x: student.helper(x), 4)
+    expect(got).equals(5, "Return what the function gives.")
 
 
 @exercise("apply")
@@ -222,11 +277,8 @@ def test_it_is_called_afterwards(student: Student, draw: Draw):
 def test_what_disturbs_a_shared_process_ends_it(
     shift: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "autograder/suites").mkdir(parents=True)
-    (tmp_path / "autograder/suites/test_00_back.py").write_text(CALLING_BACK)
-    day = datetime(2026, 9, 7, tzinfo=UTC)
-    assignment = Assignment(tmp_path, "00_back", "back", "Back", "0", day, day, 5, Limits())
-    source = f"def apply(f, x): return f(x + {shift})\ndef double(x): return 2 * x"
+    assignment = made(tmp_path, CALLING_BACK)
+    source = f"def apply(f, x): return f(x + {shift})\ndef double(x): return 2 * x\n{HELPER}"
     results: list[Result] = []
 
     def work(suite: Suite) -> None:
@@ -240,5 +292,5 @@ def test_what_disturbs_a_shared_process_ends_it(
     assert together == alone
     assert together.exercises["double"].score == 1
     assert [each.code for each in together.incidents] == ["suite-error"]
-    first = together.exercises["apply"].tests[0]
+    first = together.exercises["apply"].tests[1]
     assert first.outcome == ("failed" if shift else "passed")

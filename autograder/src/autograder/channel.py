@@ -36,6 +36,10 @@ class ForkEnded(Exception):
         self.status = status
 
 
+class NotShared(Exception):
+    """A test calls what is not proved to keep nothing: it needs a fork of its own."""
+
+
 class Patience:
     """The seconds that are left for a reply that may take so many CPU seconds.
 
@@ -175,7 +179,7 @@ class Channel:
         encoder = wire.Encoder(self.special)
         try:
             tree = encoder.encode(self.functions[number](*call[0], **call[1]))
-        except (ForkEnded, ChannelBroken, wire.WireError):
+        except (ForkEnded, ChannelBroken, NotShared, wire.WireError):
             raise
         except Exception as error:
             if self.forks != forks:

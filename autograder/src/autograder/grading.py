@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from autograder.channel import ChannelBroken
+from autograder.channel import ChannelBroken, NotShared
 from autograder.forbidden import forbidden_uses
 from autograder.reference import load_reference
 from autograder.results import ExerciseResult, Incident, Result, TestResult
@@ -122,8 +122,8 @@ class Grading:
             waiting = self.submission.channel.waiting
             try:
                 self._ask(test, frozenset(self.points))
-            except CheckFailed as error:
-                if not isinstance(error, StudentFailed) or error.believed:
+            except (CheckFailed, NotShared) as error:
+                if isinstance(error, CheckFailed) and _is_believed(error):
                     found[test.name] = _failure(test, error)
                 if self.submission.channel.waiting != waiting:
                     raise
@@ -246,6 +246,10 @@ class Grading:
                 exercises[name].result.score = None
                 detail = f"line {line} of the cell uses {dotted}: please review by hand"
                 exercises[name].incidents.append(Incident("forbidden", name, detail))
+
+
+def _is_believed(error: CheckFailed) -> bool:
+    return not isinstance(error, StudentFailed) or error.believed
 
 
 def _failure(test: HiddenTest, error: CheckFailed | ChannelBroken) -> Tested:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from autograder.channel import ChannelBroken, ForkEnded, ObjectRef, Reply, object_ref
+from autograder.channel import ChannelBroken, ForkEnded, NotShared, ObjectRef, Reply, object_ref
 from autograder.submission import Submission
 from autograder.worker import wire
 
@@ -38,10 +38,6 @@ class StudentFailed(CheckFailed):
         """Whether it would be the same without the tests before it, in code that keeps nothing:
         they may have left less memory."""
         return self.code in ("", "raised", "test-timeout")
-
-
-class NotShared(Exception):
-    """A test calls what is not proved to keep nothing: it needs a fork of its own."""
 
 
 @dataclass(frozen=True)
