@@ -294,6 +294,11 @@ def test_a_visible_check_lets_right_answers_through_only(assignment, line, sente
         ('@exercise("area")', '@exercise("Area")', "no test scores 'area': write one with"),
         ('{"area": ["double"]}', '{"area": ["twice"]}', "DEPENDS names 'twice', but solutions/"),
         ('{"double": ["math', '{"twice": ["math', "FORBIDDEN names 'twice', but"),
+        (
+            "FORBIDDEN = {",
+            "HELPERS = ('helper',)\nFORBIDDEN = {",
+            "HELPERS names 'helper', of which",
+        ),
         ("test_zero_is_doubled", "test_numbers_are_doubled", "another test is called"),
         ("x = draw.integer(3, 99)", "x = random.randrange(99)", "random.randrange gives other"),
         ("import random", "from importlib import import_module", "a suite runs no other file"),

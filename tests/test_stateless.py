@@ -91,6 +91,7 @@ def test_a_class_may_be_what_is_called() -> None:
 def test_references_and_most_answers_keep_nothing(assignment: Assignment) -> None:
     notebook = parse_source(assignment)
     graded, called = graded_cells(notebook), list(cells.exercises(notebook))
+    with_suite(assignment, lambda suite: called.extend(suite.helpers))
     ours = {source for _, name, source in graded if not name}
 
     def proved(answer: Answer) -> bool:
@@ -218,8 +219,9 @@ def made(root: Path, suite: str) -> Assignment:
     return Assignment(root, "00_back", "back", "Back", "0", day, day, 5, Limits())
 
 
+@pytest.mark.parametrize(("helpers", "forks"), [("()", 1), ("('twice',)", 0)])
 def test_only_a_test_that_calls_another_function_gets_a_fork(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    helpers: str, forks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = "def double(x): return 2 * x\ndef twice(x): return double(double(x))"
     forked: list[str] = []
@@ -235,8 +237,8 @@ def test_only_a_test_that_calls_another_function_gets_a_fork(
         assert result.exercises["double"].score == 1
 
     monkeypatch.setattr(Channel, "fork", counted)
-    with_suite(made(tmp_path, WITH_A_HELPER), work)
-    assert len(forked) == 1
+    with_suite(made(tmp_path, f"{WITH_A_HELPER}\nHELPERS = {helpers}\n"), work)
+    assert len(forked) == forks
 
 
 CALLING_BACK = '''

@@ -61,6 +61,11 @@ class Grading:
     def seconds(self) -> float:
         return self.suite.assignment.limits.test_cpu_seconds
 
+    @property
+    def called(self) -> frozenset[str]:
+        """What tests may call in a process that they share."""
+        return self.suite.helpers.union(self.points)
+
     def run(self) -> Result:
         self.defined = self._defined()
         self.sharing = self.wanted is None and not self._state_kept()
@@ -88,7 +93,7 @@ class Grading:
         if self.submission.device != "cpu":
             return "the memory of a GPU"
         sources = [source for _, _, source in self.submission.cells]
-        return state_kept(sources, self.suite.released, self.points)
+        return state_kept(sources, self.suite.released, self.called)
 
     def _together(self, names: list[str], bindings: dict[str, Any]) -> Found:
         """What tests find that run one after another in one process, where that changes nothing.
@@ -121,7 +126,7 @@ class Grading:
                 continue
             waiting = self.submission.channel.waiting
             try:
-                self._ask(test, frozenset(self.points))
+                self._ask(test, self.called)
             except (CheckFailed, NotShared) as error:
                 if isinstance(error, CheckFailed) and _is_believed(error):
                     found[test.name] = _failure(test, error)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from autograder.build import parse_source
 from autograder.config import Assignment, CourseError
 from autograder.scoring import Suite
+from autograder.stateless import state_kept
 from autograder.student import Student
 from autograder.submission import graded_cells
 
@@ -39,6 +40,7 @@ def lint(suite: Suite, exercises: Iterable[str], files: Collection[str] = ()) ->
     exercises = list(exercises)
     found = [
         *_unknown(suite, exercises),
+        *_changing(suite),
         *_untested(suite, [name for name in exercises if name not in files]),
         *_in_the_source(suite.assignment),
     ]
@@ -61,6 +63,21 @@ def _unknown(suite: Suite, exercises: list[str]) -> Iterator[str]:
         if name not in exercises:
             source = assignment.solution.relative_to(assignment.root)
             yield f"{what} {name!r}, but {source} has only {', '.join(exercises)}."
+
+
+def _changing(suite: Suite) -> Iterator[str]:
+    """Helpers that could not be called in a process that tests share."""
+    assignment = suite.assignment
+    where = assignment.suite.relative_to(assignment.root)
+    graded = graded_cells(parse_source(assignment))
+    sources, ours = [text for _, _, text in graded], {text for _, name, text in graded if not name}
+    for name in sorted(suite.helpers):
+        unknown = "no cell defines it" if name not in _defined(assignment) else ""
+        if reason := unknown or state_kept(sources, ours, [name]):
+            yield (
+                f"{where}: HELPERS names {name!r}, of which it is not proved that it keeps "
+                f"nothing from one call to the next ({reason}): leave it out."
+            )
 
 
 def _untested(suite: Suite, exercises: list[str]) -> Iterator[str]:

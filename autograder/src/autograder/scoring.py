@@ -69,6 +69,11 @@ class Suite:
     def forbidden(self) -> dict[str, list[str]]:
         return self._declared("FORBIDDEN")
 
+    @property
+    def helpers(self) -> frozenset[str]:
+        """What tests call besides exercises, and may share a process like them."""
+        return frozenset(name for each in self.modules for name in getattr(each, "HELPERS", ()))
+
     @cached_property
     def preload(self) -> tuple[str, ...]:
         return preload_of(self.assignment)

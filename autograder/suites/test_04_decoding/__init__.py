@@ -9,6 +9,7 @@ nothing is left to chance; then its counts are compared with the exact law of it
 bounds that a right answer misses with a probability below 1e-9.
 """
 
+HELPERS = ("many_steps",)
 DEPENDS = {
     "speculative_output_distribution": ["acceptance_probability", "residual_distribution"],
     "speculative_step": ["acceptance_probability", "residual_distribution", "sample_from"],

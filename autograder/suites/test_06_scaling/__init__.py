@@ -8,6 +8,7 @@ process that sees every shard, on shards of unequal length: in one process with 
 `all_reduce` of this suite, and in two gloo processes on the sandbox's loopback.
 """
 
+HELPERS = ("ffn_experts",)
 DEPENDS = {"moe_forward": ["topk_gates"], "ddp_step": ["all_reduce_mean"]}
 FORBIDDEN = {
     "load_balancing_loss": ["transformers"],

@@ -6,6 +6,7 @@ tables: nearly certain ones, where the drawn prefix is known, and a lopsided one
 many rows must meet the sum over all prefixes.
 """
 
+HELPERS = ("onpolicy_sft_gradient",)
 DEPENDS = {
     "pretrain_loss": ["sft_loss"],
     "packed_loss": ["pretrain_loss", "sft_loss"],

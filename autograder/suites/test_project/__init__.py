@@ -8,6 +8,7 @@ Policies handed in are not tested here: `autograder.project` re-evaluates the fi
 """
 
 PRELOAD = ("transformers.models.gpt2.modeling_gpt2", "transformers.models.llama.modeling_llama")
+HELPERS = ("checkpoint_drift", "logp_gradient", "parameters_of")
 DEPENDS = {"train_offline": ["completion_logps", "dpo_loss", "pg_loss", "copg_loss"]}
 FORBIDDEN = {
     "train_offline": ["torch.multinomial", "torch.distributions", "sft2rl.sampling"],
