@@ -851,13 +851,13 @@ check.speculative_step(speculative_step)
 
 
 # %% nbgrader={"schema_version": 3, "solution": false, "grade": false, "locked": true, "task": false, "grade_id": "helper_steps"}
-def many_steps(q: torch.Tensor, p: torch.Tensor, count: int, generator) -> list[list[int]]:
-    """`count` steps of yours from the empty prefix; row t of q and p is the law of token t.
+def many_steps(prefix, q, p, gamma: int, count: int, generator) -> list[list[int]]:
+    """`count` steps of yours after the same prefix.
 
-    The draft q is [gamma, V], the target p [gamma + 1, V].
+    The draft q and the target p are [V, V]: row t is the law of the token after t.
     """
-    laws = (lambda prefix: q[len(prefix)]), (lambda prefix: p[len(prefix)])
-    return [speculative_step((), *laws, len(q), generator) for _ in range(count)]
+    laws = (lambda text: q[text[-1]]), (lambda text: p[text[-1]])
+    return [speculative_step(prefix, *laws, gamma, generator) for _ in range(count)]
 
 
 # %% [markdown]

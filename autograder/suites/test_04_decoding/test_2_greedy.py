@@ -174,9 +174,10 @@ def test_any_sizes_and_any_eos_will_do(student: Student, draw: Draw):
         after, order = chain(draw, 7)
         start = order.index(eos) + 1
         row = [order[(start + i) % 7] for i in range(7)]  # ends with the EOS
+        certain = story(after)
         for prompt, steps in ((row[:1], 1), (row[:4], 2), (row[:2], 9)):
             want = torch.tensor([(row[:1] + row[1:])[: len(prompt) + steps]])
-            expect(student.greedy_decode(story(after), torch.tensor([prompt]), steps, eos)).equals(
+            expect(student.greedy_decode(certain, torch.tensor([prompt]), steps, eos)).equals(
                 want,
                 "max_new_tokens counts new tokens, whatever the prompt's length, and any id may "
                 "be the EOS.",
@@ -188,9 +189,10 @@ def test_long_completions_are_written_to_their_end(student: Student, draw: Draw)
     """Forty certain tokens after prompts of two; the EOS comes last, or does not come."""
     after, order = chain(draw, 43)
     ids = torch.tensor([[order[5], order[0]], [order[7], order[1]]])
+    certain = story(after)
     for eos in (order[40], order[42]):
         want = filled(ids.tolist(), after, 40, eos)
-        expect(student.greedy_decode(story(after), ids, 40, eos)).equals(
+        expect(student.greedy_decode(certain, ids, 40, eos)).equals(
             want, "Go on until every row has its EOS or max_new_tokens tokens, however many."
         )
 

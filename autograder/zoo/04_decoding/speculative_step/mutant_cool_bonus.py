@@ -1,4 +1,4 @@
-"""Draws the bonus token at temperature 0.9.
+"""Draws the bonus token at temperature 0.85.
 
 message: sharpened, cut or smoothed
 """
@@ -26,5 +26,5 @@ def speculative_step(prefix, draft_fn, target_fn, gamma, generator):
         else:
             new.append(draw(residual_distribution(p, q)))
             return new
-    new.append(draw(temperature_probs(target_fn(ctx).log(), 0.9)))
+    new.append(draw(temperature_probs(target_fn(ctx).log(), 0.85)))
     return new

@@ -1,4 +1,4 @@
-"""Accepts with the ratio to the power of 0.8.
+"""Accepts with the ratio to the power of 0.75.
 
 message: min(1, p/q) as it is
 """
@@ -20,7 +20,7 @@ def speculative_step(prefix, draft_fn, target_fn, gamma, generator):
     for t, q in drafts:
         p = target_fn(ctx)
         u = torch.rand((), generator=generator, dtype=torch.float64)
-        if u < acceptance_probability(p, q, t) ** 0.8:
+        if u < acceptance_probability(p, q, t) ** 0.75:
             new.append(t)
             ctx = (*ctx, t)
         else:

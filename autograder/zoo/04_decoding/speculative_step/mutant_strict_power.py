@@ -1,4 +1,4 @@
-"""Accepts with the ratio to the power of 1.2.
+"""Accepts with the ratio to the power of 1.25.
 
 message: min(1, p/q) as it is
 """
@@ -20,7 +20,7 @@ def speculative_step(prefix, draft_fn, target_fn, gamma, generator):
     for t, q in drafts:
         p = target_fn(ctx)
         u = torch.rand((), generator=generator, dtype=torch.float64)
-        if u < acceptance_probability(p, q, t) ** 1.2:
+        if u < acceptance_probability(p, q, t) ** 1.25:
             new.append(t)
             ctx = (*ctx, t)
         else:

@@ -1,6 +1,6 @@
 """Tests each draft twice.
 
-message: three cases out of ten
+message: four cases out of ten
 """
 
 
