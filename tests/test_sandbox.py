@@ -364,6 +364,26 @@ def too_large(step):
             monkeypatch.undo()
 
 
+def test_a_variant_that_breaks_the_channel_costs_only_itself():
+    cells = [(0, "f", "def f(): return 1"), (1, "g", "def g(): return 2")]
+    breaks = "import os\ndef f(): os.write(3, b'x' * 100)"
+    with Submission(cells, LIMITS) as base:
+        before = descendants()
+        for source in (breaks, "def f(): return 7"):
+            with base.variant([(0, "f", source), cells[1]], ("f", source)) as variant:
+                if source == breaks:
+                    with pytest.raises(channel.ChannelBroken, match="protocol"):
+                        call(variant, "f")
+                else:
+                    assert call(variant, "f") == 7
+                assert call(variant, "g") == 2
+        assert call(base, "f") == 1
+        end = time.monotonic() + 10
+        while descendants() > before and time.monotonic() < end:  # a guard takes a moment to go
+            time.sleep(0.1)
+        assert descendants() == before
+
+
 @pytest.fixture
 def crowded_core():
     """A core with six processes that never rest, each in a session of its own."""

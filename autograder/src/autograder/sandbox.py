@@ -59,11 +59,13 @@ class Sandbox:
         pid: the first process of the sandbox, as this machine counts.
         ended: why the sandbox was ended from outside ("memory", "gpu-memory"), or "".
         device: where hidden inputs go: to the GPU if the limits and the machine have one.
+        closed: whether `close` was called.
     """
 
     def __init__(self, limits: Limits, preload: tuple[str, ...] = ()) -> None:
         self.limits = limits
         self.ended = ""
+        self.closed = False
         self.device = GPU if limits.gpu and gpu_devices() else "cpu"
         self.pid = self._launch(preload)
         self._pidfd = os.pidfd_open(self.pid)
@@ -79,7 +81,7 @@ class Sandbox:
     @property
     def alive(self) -> bool:
         """Whether the sandbox still runs."""
-        return not select.select([self._pidfd], [], [], 0)[0]
+        return not self.closed and not select.select([self._pidfd], [], [], 0)[0]
 
     def seconds_waited(self) -> dict[int, float]:
         """How long each process inside was ready to run and had no core, in all its life."""
@@ -102,6 +104,9 @@ class Sandbox:
 
     def close(self) -> None:
         """End every process of the sandbox and wait until they are gone."""
+        if self.closed:
+            return
+        self.closed = True
         _kill(self._pidfd)
         self._report(END_SECONDS)
         self.sock.close()

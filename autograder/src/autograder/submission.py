@@ -150,7 +150,11 @@ class Submission:
         copy.channel, copy._sandbox, copy._borrowed = self.channel, self._sandbox, True
         with self.fork(self.limits.cell_cpu_seconds * 100, "cpu"):  # it will be forked again
             copy._rerun(*changed)
-            yield copy
+            try:
+                yield copy
+            finally:
+                if copy._sandbox is not self._sandbox:  # it was executed anew, and ours ended
+                    copy._close()
 
     def _rerun(self, name: str, source: str) -> None:
         index = next(index for index, cell, _ in self.cells if cell == name)
@@ -160,8 +164,8 @@ class Submission:
         self.cells = whole
 
     def _leave(self, forks: list[str]) -> None:
-        """End the fork unless it ended by itself."""
-        if self.channel.forks != forks:
+        """End the fork unless it ended by itself, or with its sandbox."""
+        if self.channel.forks != forks or self._sandbox is None or not self._sandbox.alive:
             return
         try:
             self.channel.leave()
