@@ -10,11 +10,11 @@ from types import ModuleType
 import pytest
 from tiny_class import RIGHT, Class
 
-from autograder import bench_grading, cells
+from autograder import bench_grading, build, cells
 from autograder.bench_grading import ours, peers, verdict
-from autograder.bench_grading.measure import Cost
+from autograder.bench_grading.measure import Cost, together
 from autograder.config import CourseError, assignments
-from autograder.local import failures, run_cells
+from autograder.local import LocalStudent, failures, run_cells
 from autograder.scoring import with_suite
 from autograder.submission import graded_cells
 
@@ -58,6 +58,22 @@ def test_the_floor_runs_the_hidden_tests(group: Class) -> None:
     squares = ["test_integers_are_doubled", "test_negative_numbers_are_doubled"]
     assert [each.get("double", []) for each in found] == [squares, []]
     assert found[1]["Counter"] == ["test_calls_are_counted"]
+
+
+@pytest.mark.parametrize("assignment", assignments(), ids=lambda each: each.name)
+def test_the_floor_finds_every_reference_right(assignment) -> None:
+    """A test that stops early costs the floor less than it costs the grader."""
+    cost, wrong = ours.floor(assignment, [build.parse_source(assignment)])
+    assert cost.submissions == 1 and wrong == [set()]
+
+
+def test_a_floor_that_finds_the_reference_wrong_is_refused(
+    group: Class, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a floor would be too cheap."""
+    monkeypatch.setattr(LocalStudent, "__getattr__", lambda student, name: lambda *_: None)
+    with pytest.raises(CourseError, match="test_integers_are_doubled"):
+        ours.floor(group.assignment, [group.answered(**RIGHT)])
 
 
 def test_a_class_is_graded_and_its_cost_is_counted(group: Class, tmp_path: Path) -> None:
@@ -113,6 +129,12 @@ def _executed(path: Path) -> dict:
 def test_an_interpreter_without_otter_is_refused_with_what_to_install(python: str) -> None:
     with pytest.raises(CourseError, match=peers.OTTER):
         peers.check_otter(python)
+
+
+def test_two_parts_of_the_floor_count_by_their_size() -> None:
+    parts = [Cost("floor", number, cpu, 0.0, None, 2 * cpu, number * cpu)
+             for number, cpu in ((1, 0.5), (3, 0.25))]  # fmt: skip
+    assert together(*parts) == Cost("floor", 4, 0.3125, 0.0, None, 0.625, 1.25)
 
 
 SIDES = {

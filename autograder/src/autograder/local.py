@@ -38,11 +38,7 @@ class LocalStudent:
         return LocalHandle(_call(self._space.get(name), args, kwargs))
 
     def raised(self, name: str, *args: Any, **kwargs: Any) -> str | None:
-        try:
-            self._space[name](*args, **kwargs)
-        except BaseException as error:
-            return type(error).__name__
-        return None
+        return _raised(self._space.get(name), args, kwargs)
 
     def source(self, name: str) -> str:
         return ""
@@ -56,18 +52,16 @@ class LocalStudent:
         item: int | str | None = None,
         **kwargs: Any,
     ) -> Gradient:
+        args, kwargs = _copied(args), _copied(kwargs)
         arguments: dict[int | str, Any] = dict(enumerate(args))
         arguments.update(kwargs)
-        for key in wrt:
-            arguments[key] = arguments[key].detach().clone().requires_grad_(True)
-        positional = tuple(arguments[number] for number in range(len(args)))
-        value = _call(self._space.get(name), positional, {key: arguments[key] for key in kwargs})
+        leaves = [arguments[key].requires_grad_(True) for key in wrt]
+        value = _run(self._space.get(name), args, kwargs)
         value = value if item is None else value[item]
         if not isinstance(value, torch.Tensor):
             raise StudentFailed("no tensor")
         if not value.requires_grad:
             return Gradient(value, dict.fromkeys(wrt), False)
-        leaves = [arguments[key] for key in wrt]
         grads = torch.autograd.grad(value, leaves, cotangent, allow_unused=True)
         return Gradient(value.detach(), dict(zip(wrt, grads, strict=True)), True)
 
@@ -91,6 +85,9 @@ class LocalHandle:
 
     def take(self, count: int) -> list[Any]:
         return list(islice(self._value, count))
+
+    def raised(self, name: str, *args: Any, **kwargs: Any) -> str | None:
+        return _raised(getattr(self._value, name), args, kwargs)
 
 
 def run_cells(sources: list[tuple[int, str, str]]) -> dict[str, Any]:
@@ -128,24 +125,38 @@ def failures_here(root: str, name: str, space: dict[str, Any]) -> dict[str, list
 
 def _call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A call on copies of its data, as the sandbox makes them."""
-    args, kwargs = copy.deepcopy((_built(args), _built(kwargs)))
+    return _run(function, _copied(args), _copied(kwargs))
+
+
+def _run(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     try:
         return function(*args, **kwargs)
     except Exception as error:
         raise StudentFailed(type(error).__name__, "raised") from error
 
 
-def _built(value: Any) -> Any:
-    """Models are built from their description; handles are unwrapped."""
+def _raised(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+    """The name of what a call raises."""
+    try:
+        _call(function, args, kwargs)
+    except StudentFailed as error:
+        return str(error)
+    return None
+
+
+def _copied(value: Any) -> Any:
+    """Data is copied and models are built from their description; what handles stand for is not."""
     if isinstance(value, LocalHandle):
         return value._value
     if isinstance(value, Model):
         return build_model(value.path, value.config, value.state)
     if isinstance(value, tuple | list):
-        return type(value)(map(_built, value))
+        return type(value)(map(_copied, value))
     if isinstance(value, dict):
-        return {key: _built(each) for key, each in value.items()}
-    return value
+        return {key: _copied(each) for key, each in value.items()}
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    return value if callable(value) else copy.deepcopy(value)
 
 
 def _wrapped(value: Any) -> Any:

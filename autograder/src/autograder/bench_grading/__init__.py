@@ -14,6 +14,8 @@ Every command but `otter run` takes one submission and then many: the difference
 further submission costs, the rest is what starting costs. Times are CPU seconds of the command and
 of all processes that it starts, counted by a control group of its own, so other work on the machine
 does not count (it still disturbs caches). Where no group can be made, the whole machine is counted.
+Half of the floor is timed before `course grade` with one worker and half after it, because the
+speed of a machine changes within minutes, and the difference of the two is what is wanted.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from typing import Any
 
 from autograder import build
 from autograder.bench_grading import ours, peers, verdict
-from autograder.bench_grading.measure import counted
+from autograder.bench_grading.measure import counted, together
 from autograder.bench_grading.ours import submissions
 from autograder.config import Assignment, CourseError
 
@@ -49,7 +51,7 @@ def compare(
         "parts": [Part as dict], "figures": [Figure as dict, with its "verdict"]}]}
 
     Raises:
-        CourseError: a side failed.
+        CourseError: a side failed, or the floor finds the reference wrong.
     """
     if min(students, timed) < 2:
         raise CourseError("A class has at least 2 submissions, for every side.")
@@ -71,13 +73,16 @@ def _compare(
     few = notebooks[:timed]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        floor, wrong = ours.floor(assignment, notebooks)
         score = ours.score(assignment, notebooks, folder)
+        half = students // 2
+        before, wrong = ours.floor(assignment, notebooks[:half])
+        one, outcome = ours.grade(assignment, notebooks, 1, folder / "grade-1")
+        after, rest = ours.floor(assignment, notebooks[half:])
+        floor, wrong = together(before, after), wrong + rest
+        two, again = ours.grade(assignment, notebooks, 2, folder / "grade-2")
         theirs = peers.stock(assignment, few, wrong[:timed], folder / "stock")
         if otter:
             theirs.append(peers.otter(otter, assignment, few, wrong[:timed], folder / "otter"))
-        one, outcome = ours.grade(assignment, notebooks, 1, folder / "grade-1")
-        two, again = ours.grade(assignment, notebooks, 2, folder / "grade-2")
     changed = sum(again[student] != found for student, found in outcome.items())
     costs = [floor, score, one, two, *theirs]
     figures = verdict.figures(assignment.name, costs, changed)

@@ -74,6 +74,16 @@ def cost(
     )  # fmt: skip
 
 
+def together(first: Cost, second: Cost) -> Cost:
+    """The cost of one side on all submissions, from two runs without a start on parts of them."""
+    number = first.submissions + second.submissions
+    cpu, warm = (
+        (first.submissions * one + second.submissions * other) / number
+        for one, other in ((first.cpu, second.cpu), (first.warm, second.warm))
+    )
+    return Cost(first.side, number, cpu, 0.0, None, warm, first.wall + second.wall)
+
+
 def measured(command: list[str], cwd: Path, course: Path, watch: bool = False) -> Run:
     """Run a command to its end, with one thread.
 

@@ -9,7 +9,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 from autograder import cells
 from autograder.bench_grading.measure import Cost, Run, cost, measured
 from autograder.check import Answer, load_zoo
-from autograder.config import Assignment
+from autograder.config import Assignment, CourseError
 from autograder.course import Course, open_course
 from autograder.local import failures, run_cells
 from autograder.scoring import Suite, with_suite
@@ -52,13 +52,19 @@ def names(number: int) -> list[str]:
 
 
 def floor(assignment: Assignment, notebooks: list[NotebookNode]) -> tuple[Cost, list[set[str]]]:
-    """The cost of the floor, and which exercises it finds wrong in each notebook."""
+    """The cost of the floor, and which exercises it finds wrong in each notebook.
+
+    Raises:
+        CourseError: it finds the reference wrong, so tests end before they have cost anything.
+    """
+    reference = nbformat.read(assignment.source, as_version=4)
     found: list[Cost] = []
     wrong: list[set[str]] = []
+    missed: dict[str, list[str]] = {}
 
     def work(suite: Suite) -> None:
         with contextlib.redirect_stdout(io.StringIO()):
-            failures(suite, run_cells(graded_cells(notebooks[0])))  # warm
+            missed.update(failures(suite, run_cells(graded_cells(reference))))  # and is warm
             cpu, wall = time.process_time(), time.monotonic()
             for notebook in notebooks:
                 wrong.append(set(failures(suite, run_cells(graded_cells(notebook)))))
@@ -68,6 +74,12 @@ def floor(assignment: Assignment, notebooks: list[NotebookNode]) -> tuple[Cost, 
 
     torch.set_num_threads(1)  # as the commands have
     with_suite(assignment, work)
+    if missed:
+        tests = ", ".join(chain.from_iterable(missed.values()))
+        raise CourseError(
+            f"{assignment.name}: without a sandbox the reference does not pass {tests}. "
+            "See LocalStudent in autograder/local.py."
+        )
     return found[0], wrong
 
 
