@@ -17,7 +17,7 @@ import nbformat
 import torch
 from nbformat import NotebookNode
 
-from autograder import cells
+from autograder import build, cells
 from autograder.bench_grading.measure import Cost, Run, cost, measured
 from autograder.check import Answer, load_zoo
 from autograder.config import Assignment, CourseError
@@ -57,7 +57,7 @@ def floor(assignment: Assignment, notebooks: list[NotebookNode]) -> tuple[Cost, 
     Raises:
         CourseError: it finds the reference wrong, so tests end before they have cost anything.
     """
-    reference = nbformat.read(assignment.source, as_version=4)
+    reference = build.parse_source(assignment)
     found: list[Cost] = []
     wrong: list[set[str]] = []
     missed: dict[str, list[str]] = {}
